@@ -1,0 +1,71 @@
+# The commands of this project; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CATALOG ?= examples/catalog
+
+# Where `make gen` writes; a test generates into another folder and compares.
+OUT ?= client
+PROTOS := $(shell find protos -name '*.proto' | sort)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@echo "==> Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.server: pyproject.toml | $(BIN)/python
+	@echo "==> Installing the server (about a minute the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet -e '.[server]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.server
+	@echo "==> Installing what the tests need"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet -e '.[test]'
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.server ## Start a server, load agents for a sample project, and show what was chosen and why
+	@$(BIN)/ignis demo
+
+.PHONY: test
+test: $(VENV)/.test ## Run the whole test suite against real parts
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: serve
+serve: $(VENV)/.server ## Serve the catalog in CATALOG (default: the sample catalog)
+	@$(BIN)/ignis serve --catalog $(CATALOG)
+
+.PHONY: check
+check: $(VENV)/.test ## Check format, lint, types, imports and protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against protos/released.binpb
+
+.PHONY: fix
+fix: $(VENV)/.test ## Format, and mend what the linters can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format --write
+
+.PHONY: gen
+gen: $(VENV)/.test ## Generate the Python stubs from protos/
+	@mkdir -p $(OUT)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+		--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
+
+.PHONY: bench
+bench: $(VENV)/.test ## Measure compilation, memory and latency, and write perf/results/
+	@$(BIN)/python -m perf.loading
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

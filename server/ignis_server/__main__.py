@@ -1,0 +1,37 @@
+"""The door of the command line: parses, runs a command, and says in one line what went wrong."""
+
+import sys
+
+import typer
+
+from ignis_server.cli import catalog, demo, load, serve
+from ignis_server.errors import CatalogUnusable, SettingsInvalid
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="ignis",
+    help="Loads just the AI agents a project needs, over gRPC, with exact token counts.",
+    epilog="Begin with `ignis demo`, or with `ignis catalog lint DIR` on agents of your own.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(catalog.app, name="catalog")
+app.command()(serve.serve)
+app.command()(load.load)
+app.command()(demo.demo)
+
+
+def main() -> None:
+    """Run the command line; exit 2 where what was asked for cannot be done as asked."""
+    try:
+        app()
+    except (CatalogUnusable, SettingsInvalid) as error:
+        for line in error.mistakes if isinstance(error, SettingsInvalid) else (str(error),):
+            sys.stderr.write(f"ignis: {line}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

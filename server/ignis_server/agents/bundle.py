@@ -1,0 +1,144 @@
+"""A bundle: the chosen agents' text in canonical order, with its digest, and what it saves."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from ignis_server.agents.catalog import CatalogAgent
+from ignis_server.agents.cover import Exclusion, Inclusion
+from ignis_server.agents.model import DetailLevel, TokenPrices
+
+__all__ = ["Baseline", "Bundle", "Evidence", "LeftOutAgent", "Loaded", "LoadedAgent", "Need", "Savings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What spoke for an agent; the fields are those of the API."""
+
+    score: float
+    lexical: float
+    semantic: float
+    matched_terms: tuple[str, ...] = ()
+    need_indexes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAgent:
+    """An agent of a bundle: what is sent of it, and why. `rank` counts from 1."""
+
+    agent: CatalogAgent
+    detail: DetailLevel
+    inclusion: Inclusion
+    evidence: Evidence
+    rank: int
+
+    @property
+    def content(self) -> str:
+        """The text that is sent."""
+        return self.agent.text(self.detail)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of `content`."""
+        return self.agent.tokens(self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutAgent:
+    """An agent that had evidence, why it is not in the bundle, and what it would have cost."""
+
+    agent: CatalogAgent
+    evidence: Evidence
+    exclusion: Exclusion
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that a brief asks for, and the ids of the loaded agents that answer it, best first."""
+
+    text: str
+    agent_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Loaded agents ordered by id: the same set has the same bytes, whatever it was asked for with."""
+
+    agents: tuple[LoadedAgent, ...]
+    digest: str
+    tokens: int
+    size_bytes: int
+
+    @classmethod
+    def of(cls, agents: Iterable[LoadedAgent]) -> Self:
+        """Put agents in canonical order and take the digest of their concatenated text."""
+        ordered = tuple(sorted(agents, key=lambda loaded: loaded.agent.agent_id))
+        content = "".join(loaded.content for loaded in ordered).encode()
+        return cls(
+            agents=ordered,
+            digest=f"sha256:{hashlib.sha256(content).hexdigest()}",
+            tokens=sum(loaded.tokens for loaded in ordered),
+            size_bytes=len(content),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Another way of loading, and the bundle on the same scale: tokens, weighted where prices are in it."""
+
+    baseline_tokens: float
+    bundle_tokens: float
+
+    @property
+    def saved_tokens(self) -> float:
+        """What the bundle saves; negative where it costs more."""
+        return self.baseline_tokens - self.bundle_tokens
+
+    @property
+    def saved_ratio(self) -> float:
+        """Share of the baseline that is saved; 0 where the baseline is 0."""
+        return self.saved_tokens / self.baseline_tokens if self.baseline_tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """A bundle's tokens against three other ways of loading the same catalog."""
+
+    loaded_tokens: int
+    load_all: Baseline
+    index_only: Baseline
+    cached_load_all: Baseline
+
+    @classmethod
+    def of(cls, loaded_tokens: int, considered: Iterable[CatalogAgent], prices: TokenPrices) -> Self:
+        """Compare a bundle with loading all agents considered, their cards, or all from a prompt cache.
+
+        The last is the harshest: everything lies in the provider's cache already and is only read, while the
+        bundle is new and must be written to it.
+        """
+        full = card = 0
+        for agent in considered:
+            full += agent.full_tokens
+            card += agent.card_tokens
+        return cls(
+            loaded_tokens=loaded_tokens,
+            load_all=Baseline(full, loaded_tokens),
+            index_only=Baseline(card, loaded_tokens),
+            cached_load_all=Baseline(full * prices.cache_read, loaded_tokens * prices.cache_write),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The answer to a load: the bundle, the reasons, the savings, and what they rest on."""
+
+    catalog_revision: str
+    selector_version: str
+    bundle: Bundle
+    needs: tuple[Need, ...]
+    left_out: tuple[LeftOutAgent, ...]
+    left_out_more: int
+    budget_tokens: int
+    savings: Savings

@@ -1,0 +1,79 @@
+"""BMAD agents: Markdown around one YAML block that defines a persona, its commands and its dependencies."""
+
+import re
+
+from ignis_server.agents.formats.importer import Imported, TextFile
+from ignis_server.agents.formats.markdown import MAX_NAME_CHARACTERS, category_of, id_of, stem_of
+from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
+from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
+
+__all__ = ["BmadAgent"]
+
+BLOCK = re.compile(r"^```ya?ml[ \t]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+AGENT_KEY = re.compile(r"^agent:[ \t]*$", re.MULTILINE)
+FIELD = re.compile(r"^[ \t]+([A-Za-z]+):[ \t]+(.+?)[ \t]*$", re.MULTILINE)
+
+
+class BmadAgent:
+    """Reads the block's fields and keeps the whole file as the body: it is written to be given whole."""
+
+    def recognises(self, file: TextFile) -> bool:
+        """Tell whether the file is Markdown with a YAML block that has the key `agent`."""
+        block = BLOCK.search(file.text) if file.path.lower().endswith(".md") else None
+        return block is not None and AGENT_KEY.search(block[1]) is not None
+
+    def read(self, file: TextFile) -> Imported:
+        """Return the agent, called by its BMAD id, described by its title and when to use it."""
+        block = BLOCK.search(file.text)
+        assert block is not None
+        first_line = file.text.count("\n", 0, block.start(1)) + 1
+        try:
+            values, _ = read_mapping(block[1])
+            agent, diagnostics = values.get("agent"), ()
+        except YamlError as error:
+            agent, diagnostics = _fields_below_agent(block[1]), (_invalid(file.path, first_line, error),)
+        fields = {key: value for key, value in agent.items() if isinstance(value, str)} if isinstance(agent, dict) else {}
+        title, use = fields.get("title", ""), fields.get("whenToUse", "")
+        definition = AgentDefinition(
+            agent_id=id_of(file.path),
+            name=(fields.get("id") or stem_of(file.path))[:MAX_NAME_CHARACTERS],
+            description=": ".join(part for part in (title, " ".join(use.split())) if part),
+            body=file.text.strip("\n"),
+            format=AgentFormat.BMAD_AGENT,
+            path=file.path,
+            category=category_of(file.path),
+            title=title,
+        )
+        if not definition.description:
+            diagnostics = (*diagnostics, _undescribed(file.path, first_line))
+        return Imported(agents=(definition,), diagnostics=diagnostics)
+
+
+def _fields_below_agent(block: str) -> dict[str, str]:
+    """Return the indented `key: value` lines that follow `agent:`, up to the next key at the margin."""
+    start = AGENT_KEY.search(block)
+    below = block[start.end() :] if start else ""
+    section = re.split(r"^\S", below.lstrip("\n"), maxsplit=1, flags=re.MULTILINE)[0]
+    return {key: value.strip("\"'") for key, value in FIELD.findall(section)}
+
+
+def _invalid(path: str, first_line: int, error: YamlError) -> Diagnostic:
+    return Diagnostic(
+        path,
+        first_line + error.line - 1,
+        Severity.WARNING,
+        "invalid-yaml",
+        f"the block is not YAML: {error.problem}; the fields of `agent` were read line by line",
+        "put the value in quotes",
+    )
+
+
+def _undescribed(path: str, line: int) -> Diagnostic:
+    return Diagnostic(
+        path,
+        line,
+        Severity.WARNING,
+        "missing-description",
+        "the agent has neither title nor whenToUse; it can only be found by its body",
+        "add whenToUse below agent: in the YAML block",
+    )

@@ -1,0 +1,199 @@
+"""The use case of loading: from a project to a bundle, with the reasons and the savings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.cover import Cover, Inclusion, Required, cover_needs
+from ignis_server.agents.explanation import ANSWERS, evidence_for
+from ignis_server.agents.model import Project
+from ignis_server.agents.names import NameIndex
+from ignis_server.agents.needs import needs_of
+from ignis_server.agents.selector import Relevance
+from ignis_server.agents.snapshot import Snapshot
+from ignis_server.agents.text_index import Scores
+from ignis_server.clock import Clock
+from ignis_server.errors import BudgetTooSmall, InvalidRequest, Violation
+from ignis_server.signals import AgentsLoaded, Signals
+
+__all__ = ["AgentLoader"]
+
+MAX_LEFT_OUT = 20
+MAX_AGENTS_OF_A_NEED = 8
+MAX_NEED_CHARACTERS = 200
+
+# The relevance of an agent for a need that calls it by its name.
+CERTAIN = 1.0
+
+
+class AgentLoader:
+    """Answers for one project at a time, from the snapshot that is live when the call begins."""
+
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], *, default_budget_tokens: int, clock: Clock, signals: Signals
+    ) -> None:
+        self._snapshot = snapshot
+        self._default_budget_tokens = default_budget_tokens
+        self._clock = clock
+        self._signals = signals
+
+    @property
+    def default_budget_tokens(self) -> int:
+        """What may be spent where a project states no budget."""
+        return self._default_budget_tokens
+
+    def load(self, project: Project) -> Loaded:
+        """Choose the agents that a project needs, and put their text together.
+
+        Raises:
+            AgentNotFound, AmbiguousAgent, TeamNotFound: A reference of the project leads nowhere.
+            BudgetTooSmall: The budget does not hold the smallest bundle that could answer.
+            InvalidRequest: An agent is both required and forbidden.
+        """
+        began = self._clock.elapsed_seconds()
+        snapshot = self._snapshot()
+        catalog = snapshot.catalog
+        budget_tokens = self._budget_of(project, catalog)
+        forbidden = frozenset(catalog.place_of(reference) for reference in project.forbidden_agents)
+        required = _required(project, catalog, forbidden)
+        weighed = snapshot.index.relevance(needs_of(project))
+        relevance, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
+        admitted = snapshot.admitted(project.filter)
+        cover = cover_needs(
+            catalog.agents,
+            relevance.probability,
+            budget_tokens=budget_tokens,
+            max_detail=project.max_detail,
+            required=required,
+            named=named,
+            forbidden=forbidden,
+            admitted=admitted,
+        )
+        considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
+        bundle = _bundle(snapshot, relevance, cover)
+        loaded = Loaded(
+            catalog_revision=catalog.revision,
+            selector_version=snapshot.selector_version,
+            bundle=bundle,
+            needs=_needs(snapshot, relevance, cover),
+            left_out=_left_out(snapshot, relevance, cover, project),
+            left_out_more=max(0, len(cover.omitted) - MAX_LEFT_OUT),
+            budget_tokens=budget_tokens,
+            savings=Savings.of(bundle.tokens, considered, project.prices),
+        )
+        self._report(loaded, considered=len(considered), seconds=self._clock.elapsed_seconds() - began)
+        return loaded
+
+    def _budget_of(self, project: Project, catalog: Catalog) -> int:
+        if project.budget_tokens is None:
+            return self._default_budget_tokens
+        if project.budget_tokens < 1:
+            smallest = min(catalog.agents, key=lambda agent: (agent.card_tokens, agent.agent_id))
+            raise BudgetTooSmall(
+                budget_tokens=project.budget_tokens,
+                smallest_tokens=smallest.card_tokens,
+                smallest_agents=(smallest.agent_id,),
+            )
+        return project.budget_tokens
+
+    def _report(self, loaded: Loaded, *, considered: int, seconds: float) -> None:
+        self._signals.report(
+            AgentsLoaded(
+                agents=len(loaded.bundle.agents),
+                considered=considered,
+                needs=len(loaded.needs),
+                unanswered_needs=sum(not need.agent_ids for need in loaded.needs),
+                loaded_tokens=loaded.bundle.tokens,
+                load_all_tokens=int(loaded.savings.load_all.baseline_tokens),
+                budget_tokens=loaded.budget_tokens,
+                seconds=seconds,
+            )
+        )
+
+
+def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> list[Required]:
+    """Return the agents that must be loaded, each once: those required by name, then those of teams."""
+    inclusions: dict[int, Inclusion] = {}
+    contradictions = []
+    for number, reference in enumerate(project.required_agents):
+        place = catalog.place_of(reference)
+        inclusions[place] = Inclusion.REQUIRED
+        if place in forbidden:
+            contradictions.append(
+                Violation(
+                    f"required_agents[{number}]",
+                    f"{reference!r} is also in forbidden_agents: leave it out of one of the two",
+                )
+            )
+    if contradictions:
+        raise InvalidRequest(tuple(contradictions))
+    for reference in project.required_teams:
+        for agent_id in catalog.team(reference).agent_ids:
+            place = catalog.place_of(agent_id)
+            if place not in forbidden:
+                inclusions.setdefault(place, Inclusion.TEAM)
+    return [Required(place, inclusion) for place, inclusion in inclusions.items()]
+
+
+def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tuple[Relevance, frozenset[int]]:
+    """Make agents that the text calls by name certain for the need that does so; return their places too.
+
+    A name that was torn apart when the text was split into needs counts for the need the agent answers best.
+    """
+    if not relevance.needs:
+        return relevance, frozenset()
+    probability = relevance.probability.copy()
+    found: set[int] = set()
+    for row, need in enumerate(relevance.needs):
+        called = names.places_in(need)
+        probability[row, list(called)] = CERTAIN
+        found |= called
+    for place in names.places_in(text) - found:
+        probability[int(np.argmax(probability[:, place])), place] = CERTAIN
+        found.add(place)
+    return replace(relevance, probability=probability), frozenset(found)
+
+
+def _bundle(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> Bundle:
+    return Bundle.of(
+        LoadedAgent(
+            agent=snapshot.catalog.agents[chosen.place],
+            detail=chosen.detail,
+            inclusion=chosen.inclusion,
+            evidence=evidence_for(snapshot.index, relevance, chosen.place),
+            rank=rank,
+        )
+        for rank, chosen in enumerate(cover.chosen, start=1)
+    )
+
+
+def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[Need, ...]:
+    places = [chosen.place for chosen in cover.chosen]
+    return tuple(
+        Need(text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.probability[row], places))
+        for row, text in enumerate(relevance.needs)
+    )
+
+
+def _answering(catalog: Catalog, probability: Scores, places: Sequence[int]) -> tuple[str, ...]:
+    answering = [place for place in places if probability[place] >= ANSWERS]
+    answering.sort(key=lambda place: (-probability[place], place))
+    return tuple(catalog.agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
+
+
+def _left_out(
+    snapshot: Snapshot, relevance: Relevance, cover: Cover, project: Project
+) -> tuple[LeftOutAgent, ...]:
+    agents = snapshot.catalog.agents
+    return tuple(
+        LeftOutAgent(
+            agent=agents[omitted.place],
+            evidence=evidence_for(snapshot.index, relevance, omitted.place),
+            exclusion=omitted.exclusion,
+            tokens=agents[omitted.place].tokens(project.max_detail),
+        )
+        for omitted in cover.omitted[:MAX_LEFT_OUT]
+    )

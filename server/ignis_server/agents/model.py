@@ -1,0 +1,155 @@
+"""The words of the agents capability: what a definition, a diagnostic and a team are."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+__all__ = [
+    "AgentDefinition",
+    "AgentFilter",
+    "AgentFormat",
+    "DetailLevel",
+    "Diagnostic",
+    "Project",
+    "Severity",
+    "TeamDefinition",
+    "TokenPrices",
+]
+
+
+class AgentFormat(StrEnum):
+    """The ways in which people write agents down."""
+
+    CLAUDE_SUBAGENT = "claude-subagent"
+    AGENT_SKILL = "agent-skill"
+    BMAD_AGENT = "bmad-agent"
+    COPILOT_AGENT = "copilot-agent"
+    COPILOT_CHAT_MODE = "copilot-chat-mode"
+    CREWAI_AGENT = "crewai-agent"
+    A2A_CARD = "a2a-card"
+    PLAIN_MARKDOWN = "plain-markdown"
+
+
+class Severity(IntEnum):
+    """How much of a file a diagnostic concerns; a greater one is worse.
+
+    A NOTE says why a file is no agent (README, licence, workflow) or what was
+    taken for granted. A WARNING goes with an agent that was loaded although
+    something in its file is wrong. An ERROR says that the file was rejected.
+    """
+
+    NOTE = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Diagnostic:
+    """One remark on one line of one file, with the way to mend it.
+
+    `path` is relative to the catalog's root, with forward slashes; `line` counts
+    from 1; `code` is a stable kebab-case word for machines (`duplicate-key`).
+    """
+
+    path: str
+    line: int
+    severity: Severity
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """One agent as its author wrote it, whatever the format of the file.
+
+    `agent_id` is unique in a catalog and follows from the path; `name` is the
+    author's and may repeat. `description` is one paragraph, possibly empty;
+    `body` is the text that instructs the model, without front matter, with LF
+    line ends. `examples` are requests the author quotes as typical, if any.
+    `line` is where the definition starts in the file at `path`.
+    """
+
+    agent_id: str
+    name: str
+    description: str
+    body: str
+    format: AgentFormat
+    path: str
+    line: int = 1
+    category: str = ""
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    model: str = ""
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamDefinition:
+    """A named set of agents that their author wants to work together.
+
+    `members` are agent names as written; a name that the catalog does not hold
+    is diagnosed when the catalog is compiled. "*" stands for every agent that
+    stands beside the team in the same pack.
+    """
+
+    team_id: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    path: str
+
+
+class DetailLevel(IntEnum):
+    """How much of an agent is sent; a greater level holds all of a lesser one."""
+
+    CARD = 1
+    FULL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFilter:
+    """Which agents are considered at all; an empty condition does not narrow.
+
+    `categories` are case-folded.
+    """
+
+    formats: frozenset[AgentFormat] = frozenset()
+    categories: frozenset[str] = frozenset()
+
+    def admits(self, definition: AgentDefinition) -> bool:
+        """Tell whether all conditions hold for an agent."""
+        return (not self.formats or definition.format in self.formats) and (
+            not self.categories or definition.category.casefold() in self.categories
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """Prices of prompt-cached tokens relative to an input token that no cache is involved in.
+
+    The defaults are what the large providers ask: a tenth to read, a quarter more to write.
+    """
+
+    cache_read: float = 0.1
+    cache_write: float = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a caller asks agents for, and what may be spent on them.
+
+    `tags` are case-folded, sorted and without repetition. References to agents are an id, a unique
+    name, or either with "@" and the beginning of a digest.
+    """
+
+    brief: str = ""
+    task: str = ""
+    tags: tuple[str, ...] = ()
+    required_agents: tuple[str, ...] = ()
+    required_teams: tuple[str, ...] = ()
+    forbidden_agents: tuple[str, ...] = ()
+    filter: AgentFilter = AgentFilter()
+    budget_tokens: int | None = None
+    max_detail: DetailLevel = DetailLevel.FULL
+    prices: TokenPrices = TokenPrices()

@@ -1,0 +1,188 @@
+"""Choosing by evidence: how well each agent of a catalog answers each need of a project.
+
+The seam between selection and all else: a Selector compiles a catalog once and then answers, purely
+and in milliseconds, with a relevance for every pair of need and agent. What is done with it under a
+budget is `cover.py`'s affair.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.embedding import Embedder, Vectors
+from ignis_server.agents.passages import PassageIndex
+from ignis_server.agents.text_index import Scores, TextIndex
+from ignis_server.agents.words import terms_of, words_of
+
+__all__ = ["HybridKnobs", "HybridSelector", "MatchedWord", "Relevance", "SelectionIndex", "Selector"]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedWord:
+    """A word that a need and an agent share, as the need writes it, and how much it tells."""
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How well each agent (column) answers each need (row); columns are places in the catalog.
+
+    `probability` is the calibrated relevance, 0 to 1, that choices are made by. `lexical` is the share
+    of the best lexical score of the need, 0 to 1; `semantic` a cosine, -1 to 1. Both are for explanation.
+    """
+
+    needs: tuple[str, ...]
+    probability: Scores
+    lexical: Scores
+    semantic: Scores
+
+
+class SelectionIndex(Protocol):
+    """A compiled catalog that answers for needs; immutable and safe to share between threads."""
+
+    def relevance(self, needs: Sequence[str]) -> Relevance:
+        """Weigh every agent of the catalog against every need."""
+        ...
+
+    def matched_words(self, need: str, place: int) -> tuple[MatchedWord, ...]:
+        """Return the words that a need shares with an agent, most telling first."""
+        ...
+
+
+class Selector(Protocol):
+    """A way of choosing."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same catalog and needs might get another answer."""
+        ...
+
+    def compile(self, catalog: Catalog) -> SelectionIndex:
+        """Build the index of a catalog; seconds of CPU for a thousand agents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HybridKnobs:
+    """What fusion can be told; docs/decisions/0004-first-selector.md has the experiment behind each.
+
+    A score is taken as its distance from the mean of the catalog in standard deviations, so that words
+    and meaning weigh alike. In a small catalog mean and deviation say little: they are mixed with what is
+    usual elsewhere (`usual_*`), as if `prior_agents` more agents had been seen.
+
+    `slope` and `offset` turn the sum of both distances into a probability of relevance.
+    """
+
+    candidates: int = 64
+    context_share: float = 0.2
+    prior_agents: float = 20.0
+    usual_lexical_mean: float = 0.08
+    usual_lexical_deviation: float = 0.1
+    usual_semantic_mean: float = 0.15
+    usual_semantic_deviation: float = 0.09
+    slope: float = 0.58
+    offset: float = -6.0
+
+
+class HybridSelector:
+    """Words and meaning together: BM25F and static embeddings by passage, fused by z-scores."""
+
+    def __init__(self, embedder: Embedder, knobs: HybridKnobs | None = None) -> None:
+        self._embedder = embedder
+        self._knobs = knobs or HybridKnobs()
+
+    @property
+    def version(self) -> str:
+        """Version of the method, and the model behind it."""
+        return f"hybrid-1+{self._embedder.name}"
+
+    def compile(self, catalog: Catalog) -> SelectionIndex:
+        """Index words and passages of all agents."""
+        definitions = [agent.definition for agent in catalog.agents]
+        return _HybridIndex(
+            TextIndex.build(definitions), PassageIndex.build(definitions, self._embedder), self._embedder, self._knobs
+        )
+
+
+class _HybridIndex:
+    def __init__(self, words: TextIndex, passages: PassageIndex, embedder: Embedder, knobs: HybridKnobs) -> None:
+        self._words = words
+        self._passages = passages
+        self._embedder = embedder
+        self._knobs = knobs
+
+    def relevance(self, needs: Sequence[str]) -> Relevance:
+        """Weigh every agent against every need, and a little against all needs together."""
+        if not needs:
+            nothing = np.zeros((0, self._words.size), np.float32)
+            return Relevance((), nothing, nothing, nothing)
+        texts = [*needs, ". ".join(needs)] if len(needs) > 1 else list(needs)
+        vectors = self._embedder.embed(texts)
+        lexical = np.stack([self._lexical(text) for text in texts])
+        semantic = self._semantic(vectors, lexical)
+        knobs = self._knobs
+        distance = self._distances(lexical, knobs.usual_lexical_mean, knobs.usual_lexical_deviation)
+        distance += self._distances(semantic, knobs.usual_semantic_mean, knobs.usual_semantic_deviation)
+        if len(needs) > 1:
+            distance = (1 - knobs.context_share) * distance[:-1] + knobs.context_share * distance[-1]
+        count = len(needs)
+        best = np.maximum(lexical[:count].max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return Relevance(
+            needs=tuple(needs),
+            probability=(1 / (1 + np.exp(-(knobs.slope * distance + knobs.offset)))).astype(np.float32),
+            lexical=lexical[:count] / best,
+            semantic=semantic[:count],
+        )
+
+    def matched_words(self, need: str, place: int) -> tuple[MatchedWord, ...]:
+        """Return the words that a need shares with an agent, most telling first."""
+        weights: dict[str, float] = {}
+        for word in words_of(need):
+            found = self._words.term_scores(word.terms, place)
+            if found:
+                weights[word.text] = max(found.values())
+        ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(MatchedWord(text, weight) for text, weight in ordered)
+
+    def _lexical(self, text: str) -> Scores:
+        """Return BM25F scores as a share of what the rarity of the text's words would allow."""
+        terms = set(terms_of(text))
+        ceiling = sum(self._words.rarity(term) for term in sorted(terms))
+        return self._words.scores(terms) / np.float32(ceiling or 1.0)
+
+    def _semantic(self, vectors: Vectors, lexical: Scores) -> Scores:
+        """Return cosines: half the description's, half the best passage's, for likely agents.
+
+        Passages are compared for the most likely agents only: in a trial that lost no recall and took a
+        third of the time. The others keep the cosine of their description, less the gap that passages
+        usually open.
+        """
+        similarities = self._passages.head_similarities(vectors)
+        combined = similarities.copy()
+        likely = self._likely(lexical, similarities)
+        for row, places in enumerate(likely):
+            best = self._passages.passage_similarities(vectors[row], places)
+            heads = similarities[row, places]
+            combined[row, places] = np.where(best > -1, (heads + best) / 2, heads)
+        return combined
+
+    def _likely(self, lexical: Scores, similarities: Scores) -> NDArray[np.int64]:
+        knobs = self._knobs
+        rough = self._distances(lexical, knobs.usual_lexical_mean, knobs.usual_lexical_deviation)
+        rough += self._distances(similarities, knobs.usual_semantic_mean, knobs.usual_semantic_deviation)
+        order = np.argsort(-rough, axis=1, kind="stable")[:, : knobs.candidates]
+        return np.sort(order, axis=1).astype(np.int64)
+
+    def _distances(self, scores: Scores, usual_mean: float, usual_deviation: float) -> Scores:
+        """Return distances from the mean in standard deviations, both shrunk towards what is usual."""
+        size, prior = scores.shape[1], self._knobs.prior_agents
+        mean = (scores.sum(axis=1, keepdims=True) + prior * usual_mean) / (size + prior)
+        spread = np.square(scores - mean).sum(axis=1, keepdims=True) + prior * usual_deviation**2
+        deviation = np.sqrt(spread / (size + prior))
+        return ((scores - mean) / deviation).astype(np.float32)

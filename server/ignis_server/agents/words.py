@@ -1,0 +1,84 @@
+"""From text to terms: what counts as the same word in a brief and in an agent."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import Stemmer
+
+__all__ = ["Word", "terms_of", "words_of"]
+
+# A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
+# and are also taken apart. The joined form ("nodejs") is how others write the same name.
+WORD = re.compile(r"[^\W_]+(?:[.'’/_-][^\W_]+)*(?:\+\+|\#)?")
+PARTS = re.compile(r"[^\W_]+(?:\+\+|\#)?")
+MIN_CAMEL_PART = 3  # Shorter ones ("g" of "gRPC") match everything.
+CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+# Words of conversation rather than of any trade: in a trial over labelled requests, dropping them
+# moved recall@5 of BM25 from 0.60 to 0.71. Function words of English are among them.
+CONVERSATION = frozenset(
+    """
+    a about above across after again against all along already also although always am among an and any anyone
+    anything are aren't around as ask at available away back be became because become been before being below
+    best better between both but by call came can can't cannot come could couldn't did didn't do does doesn't
+    doing don't done down during each easily effectively either else enough etc even ever every everyone
+    everything example existing few find first for from full further get gets getting give given go goes going
+    good got great had has hasn't have haven't having he hello help helped helping helps her here hers hi him
+    his hope how however i i'd i'll i'm i've idea if in instead interested into involving is isn't it it's its
+    itself just keep kind know known later least let let's like looking look lot made make makes making many
+    may maybe me mean might mine more most much must my myself need needed needing needs never new next no nor
+    not nothing now of off often ok okay on once one only onto or other others our ours out over own per
+    perhaps please possible provide provided provides providing put quite rather really recommend regarding
+    right said same say see seem several shall she should shouldn't show so some someone something sometimes
+    soon still such suggest suggestions sure take tell than thank thanks that that's the their theirs them
+    then there there's these they they're thing things think this those though through thus to together too
+    toward towards tried try trying until up upon us use used useful user's uses using various very via want
+    wanted wants was way ways we we'd we'll we're we've well were what what's when where whether which while
+    who whole whom whose why will with within without won't wonder wondering would would've wouldn't yes yet
+    you you'd you'll you're you've your yours
+    """.split()
+)
+
+
+class Word:
+    """A word as it stands in a text, with the terms it is found under."""
+
+    __slots__ = ("terms", "text")
+
+    def __init__(self, text: str, terms: tuple[str, ...]) -> None:
+        self.text = text
+        self.terms = terms
+
+
+def words_of(text: str) -> list[Word]:
+    """Return the telling words of a text in order, conversation left out."""
+    return [Word(each, terms) for each in WORD.findall(text) if (terms := _terms_of_word(each))]
+
+
+def terms_of(text: str) -> list[str]:
+    """Return the terms of a text, in order, with repetitions."""
+    return [term for word in WORD.findall(text) for term in _terms_of_word(word)]
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of_word(word: str) -> tuple[str, ...]:
+    """Return the stemmed whole, its joined form and its parts, each once; nothing for conversation.
+
+    The cache holds 65,536 words, the vocabulary of a large catalog, in about 10 MB.
+    """
+    lowered = word.lower().replace("’", "'")
+    if lowered in CONVERSATION:
+        return ()
+    parts = PARTS.findall(lowered)
+    if len(parts) > 1:
+        forms: Iterable[str] = ("".join(parts), *(part for part in parts if part not in CONVERSATION))
+    else:
+        forms = (lowered, *(part.lower() for part in CAMEL.split(word) if MIN_CAMEL_PART <= len(part) < len(word)))
+    return tuple(dict.fromkeys(_stem(form) for form in forms if form))
+
+
+def _stem(form: str) -> str:
+    # Stemmers keep state and may not be shared between threads; making one costs microseconds, and
+    # only words never seen before come here.
+    return str(Stemmer.Stemmer("english").stemWord(form))

@@ -1,0 +1,1 @@
+"""The command line: `ignis`, whose commands stand one in a module."""

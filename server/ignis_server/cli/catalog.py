@@ -1,0 +1,117 @@
+"""`ignis catalog`: look at a catalog without a server."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ignis_server.agents.catalog import Catalog, compile_catalog
+from ignis_server.agents.model import Diagnostic, Severity
+from ignis_server.agents.source import read_directories
+from ignis_server.agents.tokenizer import load_o200k_base
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Look at catalogs: what is wrong with their files, and what they hold.", no_args_is_help=True)
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+
+Directories = Annotated[list[Path], typer.Argument(help="Directories that hold agents.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for machines instead of text.")]
+
+
+class Least(StrEnum):
+    """The least severity to show."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@app.command()
+def lint(
+    directories: Directories,
+    severity: Annotated[Least, typer.Option(help="The least severity to show.")] = Least.NOTE,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Name every file that holds no agent or has something wrong, with the line and how to mend it.
+
+    Exits 1 if a file was rejected, and 0 otherwise.
+    """
+    catalog = _compiled(directories)
+    shown = [each for each in catalog.diagnostics if each.severity >= Severity[severity.name]]
+    if as_json:
+        typer.echo(json.dumps([asdict(each) | {"severity": each.severity.name.lower()} for each in shown], indent=2))
+    else:
+        _print_diagnostics(shown)
+        _print_summary(catalog)
+    if any(each.severity is Severity.ERROR for each in catalog.diagnostics):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_agents(directories: Directories, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+    """List the agents with their formats and exact token counts."""
+    catalog = _compiled(directories)
+    if as_json:
+        typer.echo(json.dumps([_described(catalog, place) for place in range(len(catalog.agents))], indent=2))
+        return
+    table = Table("id", "name", "format", "category", box=None, header_style="bold", pad_edge=False)
+    table.add_column("card", justify="right")
+    table.add_column("full", justify="right")
+    for agent in catalog.agents:
+        definition = agent.definition
+        table.add_row(
+            agent.agent_id,
+            definition.name,
+            definition.format.value,
+            definition.category,
+            f"{agent.card_tokens:,}",
+            f"{agent.full_tokens:,}",
+        )
+    Console().print(table)
+    _print_summary(catalog)
+
+
+def _compiled(directories: list[Path]) -> Catalog:
+    return compile_catalog(read_directories(tuple(directories)), load_o200k_base())
+
+
+def _described(catalog: Catalog, place: int) -> dict[str, object]:
+    agent = catalog.agents[place]
+    definition = agent.definition
+    return {
+        "id": agent.agent_id,
+        "name": definition.name,
+        "description": definition.description,
+        "format": definition.format.value,
+        "category": definition.category,
+        "digest": agent.digest,
+        "path": definition.path,
+        "card_tokens": agent.card_tokens,
+        "full_tokens": agent.full_tokens,
+    }
+
+
+def _print_diagnostics(diagnostics: list[Diagnostic]) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    for each in diagnostics:
+        name = each.severity.name.lower()
+        console.print(f"{each.path}:{each.line}: ", end="", markup=False)
+        console.print(name, style=STYLES[each.severity], end="")
+        console.print(f": {each.message} [{each.code}]; {each.remedy}", markup=False)
+
+
+def _print_summary(catalog: Catalog) -> None:
+    counts = {each: sum(one.severity is each for one in catalog.diagnostics) for each in Severity}
+    tokens = sum(agent.full_tokens for agent in catalog.agents)
+    Console(stderr=True, highlight=False).print(
+        f"{catalog.file_count:,} files: {len(catalog.agents):,} agents with {tokens:,} tokens, "
+        f"{len(catalog.teams):,} teams; {counts[Severity.ERROR]:,} errors, "
+        f"{counts[Severity.WARNING]:,} warnings, {counts[Severity.NOTE]:,} notes"
+    )

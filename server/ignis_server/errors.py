@@ -1,0 +1,141 @@
+"""What can go wrong, in the words of the domain: each error names the facts, and no transport."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "AgentNotFound",
+    "AmbiguousAgent",
+    "BudgetTooSmall",
+    "CatalogUnusable",
+    "FeatureUnavailable",
+    "IgnisError",
+    "InvalidRequest",
+    "MalformedMessage",
+    "MethodUnavailable",
+    "PageTokenInvalid",
+    "SettingsInvalid",
+    "TeamNotFound",
+    "Violation",
+]
+
+
+class IgnisError(Exception):
+    """Anything that this service foresees to go wrong; `str()` of it is fit for a caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that a request breaks: the field's path, and fact, value and limit in a sentence."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(IgnisError):
+    """The request breaks rules of the API; all of them are here."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        self.violations = violations
+        super().__init__("; ".join(f"{each.field}: {each.description}" for each in violations))
+
+
+class MalformedMessage(IgnisError):
+    """The bytes of a request are no message of the type that the method takes."""
+
+    def __init__(self, message_type: str) -> None:
+        self.message_type = message_type
+        super().__init__(
+            f"the request is not a valid {message_type}: a string field is not UTF-8, "
+            "or the bytes are not Protobuf"
+        )
+
+
+class PageTokenInvalid(IgnisError):
+    """A page token that this server did not make, or made for another request."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        super().__init__(
+            f"page_token does not belong to this {method} request: send the next_page_token of the "
+            "page before with all other fields unchanged, or leave it empty to begin anew"
+        )
+
+
+class FeatureUnavailable(IgnisError):
+    """The request uses a field that this release does not serve yet."""
+
+    def __init__(self, feature: str) -> None:
+        self.feature = feature
+        super().__init__(f"{feature} is not served by this release: leave it unset")
+
+
+class MethodUnavailable(IgnisError):
+    """The method is part of the API, and this release does not serve it yet."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        super().__init__(f"{method} is not served by this release")
+
+
+class AgentNotFound(IgnisError):
+    """No agent has this id or name (and digest); `nearest` are names that look alike."""
+
+    def __init__(self, agent: str, nearest: tuple[str, ...]) -> None:
+        self.agent = agent
+        self.nearest = nearest
+        advice = f"did you mean {' or '.join(nearest)}?" if nearest else "ListAgents has them all"
+        super().__init__(f"the catalog has no agent {agent!r}: {advice}")
+
+
+class AmbiguousAgent(IgnisError):
+    """Several agents have this name; `agent_ids` are some of them, of `count` in all."""
+
+    def __init__(self, agent: str, agent_ids: tuple[str, ...], *, count: int) -> None:
+        self.agent = agent
+        self.agent_ids = agent_ids
+        self.count = count
+        super().__init__(
+            f"{count} agents are called {agent!r}: say which by its id, such as {' or '.join(agent_ids)}"
+        )
+
+
+class TeamNotFound(IgnisError):
+    """No team has this id or name; `nearest` are ids that look alike."""
+
+    def __init__(self, team: str, nearest: tuple[str, ...]) -> None:
+        self.team = team
+        self.nearest = nearest
+        advice = f"did you mean {' or '.join(nearest)}?" if nearest else "GetCatalog has them all"
+        super().__init__(f"the catalog has no team {team!r}: {advice}")
+
+
+class BudgetTooSmall(IgnisError):
+    """The budget does not hold the smallest bundle that could answer, which is named here."""
+
+    def __init__(self, *, budget_tokens: int, smallest_tokens: int, smallest_agents: tuple[str, ...]) -> None:
+        self.budget_tokens = budget_tokens
+        self.smallest_tokens = smallest_tokens
+        self.smallest_agents = smallest_agents
+        shown = ", ".join(smallest_agents[:3]) + (", …" if len(smallest_agents) > 3 else "")
+        cards = "card" if len(smallest_agents) == 1 else "cards"
+        super().__init__(
+            f"budget_tokens {budget_tokens} is below the smallest bundle, {smallest_tokens} tokens "
+            f"({cards} of {shown}): ask for at least that many"
+        )
+
+
+class CatalogUnusable(IgnisError):
+    """A catalog that cannot be served: missing, unreadable, or without a single agent."""
+
+    def __init__(self, path: Path, fact: str, remedy: str) -> None:
+        self.path = path
+        super().__init__(f"catalog {path}: {fact}; {remedy}")
+
+
+class SettingsInvalid(IgnisError):
+    """Settings that the server cannot start with; all mistakes at once."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        self.mistakes = mistakes
+        super().__init__("; ".join(mistakes))

@@ -1,0 +1,1 @@
+"""What every call shares, whatever the capability: the server, interceptors, errors, page tokens."""

@@ -1,0 +1,181 @@
+"""The chain: runs interceptors around handlers of all four shapes, and turns errors into statuses."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from ignis_server.errors import IgnisError, MalformedMessage
+from ignis_server.rpc.call import Call, Interceptor
+from ignis_server.rpc.status import failure_of, new_error_id, unforeseen_failure
+
+__all__ = ["Chain"]
+
+log = structlog.get_logger()
+
+# Messages are whatever the generated code says; only here, where every method passes, are they Any.
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+class _Malformed:
+    """Stands for a request that could not be decoded, so that the call fails as ours and not as gRPC's.
+
+    gRPC itself answers INTERNAL to a message it cannot decode, as if the server were at fault.
+    """
+
+
+class Chain(grpc.aio.ServerInterceptor):
+    """Wraps every handler of a server, once, in the interceptors given.
+
+    This is one of the four places that catch every exception: what is not an IgnisError is logged under an id,
+    and the caller gets INTERNAL with that id and nothing else.
+    """
+
+    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
+        self._interceptors = tuple(interceptors)
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the wrapped handler of a method; unknown methods are left to gRPC, which refuses them."""
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return handler
+            wrapped = self._wrapped[method] = self._wrap(method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        shape = (
+            "stream" if handler.request_streaming else "unary",
+            "stream" if handler.response_streaming else "unary",
+        )
+        behaviour = getattr(handler, f"{shape[0]}_{shape[1]}")
+        make = getattr(grpc, f"{shape[0]}_{shape[1]}_rpc_method_handler")
+        # A streaming handler may also be a coroutine that writes to the context, as that of health checks is.
+        around = self._streaming if inspect.isasyncgenfunction(behaviour) else self._unary
+        wrapped: Handler = make(
+            around(method, behaviour),
+            request_deserializer=_lenient(handler.request_deserializer),
+            response_serializer=handler.response_serializer,
+        )
+        return wrapped
+
+    def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - see Context
+            call = _call_of(method, context)
+            response = None
+            started: list[Interceptor] = []
+            try:
+                await self._start(call, started)
+                response = await behaviour(_checked(request, method), context)
+            except BaseException as error:
+                _note(call, error, context)
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                await _finish(call, started)
+            await _abort_if_failed(call, context)
+            return response
+
+        return handle
+
+    def _streaming(
+        self, method: str, behaviour: Callable[..., AsyncIterator[Any]]
+    ) -> Callable[..., AsyncIterator[Any]]:
+        async def handle(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - see Context
+            call = _call_of(method, context)
+            started: list[Interceptor] = []
+            try:
+                await self._start(call, started)
+                async for response in behaviour(_checked(request, method), context):
+                    yield response
+            except BaseException as error:
+                _note(call, error, context)
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                await _finish(call, started)
+            await _abort_if_failed(call, context)
+
+        return handle
+
+    async def _start(self, call: Call, started: list[Interceptor]) -> None:
+        for interceptor in self._interceptors:
+            await interceptor.call_started(call)
+            started.append(interceptor)
+
+
+def _call_of(method: str, context: Context) -> Call:
+    return Call(method=method, peer=context.peer(), metadata=dict(context.invocation_metadata() or ()))
+
+
+def _lenient(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if deserialise is None:
+        return None
+
+    def decode(data: bytes) -> Any:  # noqa: ANN401 - see Context
+        try:
+            return deserialise(data)
+        except DecodeError:
+            return _Malformed()
+
+    return decode
+
+
+def _checked(request: Any, method: str) -> Any:  # noqa: ANN401 - see Context
+    if isinstance(request, _Malformed):
+        service, _, name = method.lstrip("/").partition("/")
+        raise MalformedMessage(f"{service.rpartition('.')[0]}.{name}Request")
+    if hasattr(request, "__aiter__"):
+        return _checked_stream(request, method)
+    return request
+
+
+async def _checked_stream(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _checked(request, method)
+
+
+def _note(call: Call, error: BaseException, context: Context) -> None:
+    """Write down how a call ended that did not end well."""
+    match error:
+        case IgnisError():
+            call.failure = failure_of(error)
+            call.code = call.failure.code
+        case grpc.aio.AbortError():
+            call.code = _code_set_on(context)
+        case asyncio.CancelledError() | GeneratorExit():
+            call.code = grpc.StatusCode.CANCELLED
+        case Exception():
+            error_id = new_error_id()
+            log.error("call.failed", method=call.method, error_id=error_id, exc_info=error)
+            call.failure = unforeseen_failure(error_id)
+            call.code = call.failure.code
+
+
+def _code_set_on(context: Context) -> grpc.StatusCode:
+    code = context.code()
+    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN
+
+
+async def _finish(call: Call, started: list[Interceptor]) -> None:
+    for interceptor in reversed(started):
+        await interceptor.call_finished(call)
+
+
+async def _abort_if_failed(call: Call, context: Context) -> None:
+    if call.failure is not None:
+        await context.abort(call.failure.code, call.failure.message, call.failure.trailing_metadata())
+    elif call.code is not grpc.StatusCode.OK:
+        await context.abort(call.code, context.details() or "")

@@ -1,0 +1,88 @@
+"""A grpc.aio server with what every deployment expects of one: health, reflection, limits, a clean end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ignis_server.rpc.call import Interceptor
+from ignis_server.rpc.chain import Chain
+
+__all__ = ["RpcServer", "ServerLimits", "serving"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds of a server.
+
+    A request carries at most a brief of 64 KiB and lists of names; 1 MiB leaves room for all of them at their
+    limits and more, so that one just beyond is answered by us, with the field's name, and not by gRPC.
+    """
+
+    max_request_bytes: int = 4 << 20
+    max_concurrent_calls: int = 2_000
+    drain_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RpcServer:
+    """A started server: where it listens, and how to wait for its end."""
+
+    address: str
+    port: int
+    wait: Callable[[], Any]
+
+
+@asynccontextmanager
+async def serving(
+    listen: str,
+    *,
+    register: Sequence[Callable[[grpc.aio.Server], None]],
+    service_names: Sequence[str],
+    interceptors: Sequence[Interceptor],
+    limits: ServerLimits = ServerLimits(),  # noqa: B008 - frozen
+) -> AsyncIterator[RpcServer]:
+    """Serve until the block ends, then drain: report NOT_SERVING, finish calls, and stop.
+
+    Args:
+        listen: Host and port; port 0 takes a free one.
+        register: Each adds one service to the server.
+        service_names: Full names of the services, for health and reflection.
+        interceptors: Run around every call, in this order.
+        limits: Bounds.
+
+    Raises:
+        RuntimeError: The address cannot be listened on.
+    """
+    server = grpc.aio.server(
+        interceptors=(Chain(interceptors),),
+        options=(
+            ("grpc.max_receive_message_length", limits.max_request_bytes),
+            ("grpc.so_reuseport", 0),
+        ),
+        maximum_concurrent_rpcs=limits.max_concurrent_calls,
+    )
+    for add in register:
+        add(server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    named = (*service_names, health.SERVICE_NAME)
+    reflection.enable_server_reflection((*named, reflection.SERVICE_NAME), server)
+    port = server.add_insecure_port(listen)
+    await server.start()
+    for name in ("", *named):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield RpcServer(f"{listen.rpartition(':')[0]}:{port}", port, server.wait_for_termination)
+    finally:
+        await asyncio.shield(_drain(server, checks, limits.drain_seconds))
+
+
+async def _drain(server: grpc.aio.Server, checks: health.aio.HealthServicer, seconds: float) -> None:
+    await checks.enter_graceful_shutdown()
+    await server.stop(seconds)

@@ -1,0 +1,98 @@
+"""Settings: read from the environment once, checked together, and shown without secrets."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ignis_server.errors import SettingsInvalid
+
+__all__ = ["Settings"]
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Settings(BaseSettings):
+    """What can be set, by environment (`IGNIS_` and the name in capitals) or by flag of `ignis serve`."""
+
+    model_config = SettingsConfigDict(env_prefix="IGNIS_", frozen=True, extra="ignore", populate_by_name=True)
+
+    catalog_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Directories that hold agents, separated by ':'."
+    )
+    listen: str = Field(
+        default="127.0.0.1:50051", description="Host and port to serve on; port 0 takes a free one."
+    )
+    insecure: bool = Field(
+        default=False, description="Serve on other hosts than loopback although nothing authenticates callers."
+    )
+    default_budget_tokens: int = Field(
+        default=20_000, ge=1, le=10_000_000, description="Budget of a load that states none."
+    )
+    max_concurrent_calls: int = Field(
+        default=2_000, ge=1, le=100_000, description="Calls served at once; one more is RESOURCE_EXHAUSTED."
+    )
+    drain_seconds: float = Field(
+        default=10.0, ge=0, le=600, description="Time that calls in flight get to finish when the server stops."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level of log lines."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Where traces and metrics go, by OTLP over gRPC, such as http://localhost:4317. Unset: nowhere.",
+    )
+    service_name: str = Field(
+        default="ignis-agents", validation_alias="OTEL_SERVICE_NAME", description="The service's name in telemetry."
+    )
+
+    @field_validator("catalog_paths", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the greatest port there is
+            message = "must be HOST:PORT, such as 127.0.0.1:50051"
+            raise ValueError(message)
+        return value
+
+    @classmethod
+    def read(cls, **given: object) -> Self:
+        """Read the environment; what is given here and is not None comes before it.
+
+        Raises:
+            SettingsInvalid: Something is wrong; all mistakes at once.
+        """
+        try:
+            settings = cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        except ValidationError as error:
+            raise SettingsInvalid(tuple(_mistake(each) for each in error.errors())) from error
+        settings.check_exposure()
+        return settings
+
+    def check_exposure(self) -> None:
+        """Refuse to serve callers that nothing authenticates beyond this machine, unless told to.
+
+        Raises:
+            SettingsInvalid: The host is not loopback, and `insecure` is not set.
+        """
+        host = self.listen.rpartition(":")[0]
+        if host not in LOOPBACK_HOSTS and not self.insecure:
+            raise SettingsInvalid(
+                (
+                    f"listen: {self.listen} is open to other machines, and callers are not authenticated: "
+                    "listen on 127.0.0.1, or say --insecure (IGNIS_INSECURE=true) behind a mesh that authenticates",
+                )
+            )
+
+
+def _mistake(error: object) -> str:
+    assert isinstance(error, dict)
+    name = ".".join(str(part) for part in error["loc"])
+    return f"{name}: {error['input']!r} is refused: {error['msg']}"

@@ -1,0 +1,1 @@
+"""Telemetry: what the service tells about itself, over OTLP."""
