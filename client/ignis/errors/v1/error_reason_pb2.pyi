@@ -103,6 +103,132 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
     Example: {"limit": "1000", "retry_seconds": "5"}
     """
+    ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 8
+    """The request_id was used before, with other content: make a new one.
+
+    Code: INVALID_ARGUMENT.
+    Example: {"request_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+    """
+    ERROR_REASON_DEFINITION_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """No workflow has this id or name.
+
+    Code: NOT_FOUND.
+    Example: {"definition": "greenfeld", "nearest": "greenfield-service"}
+    """
+    ERROR_REASON_DEFINITION_INVALID: _ErrorReason.ValueType  # 41
+    """The workflow has an error that keeps it from running: a cycle, an unknown agent, a lost step.
+
+    Code: INVALID_ARGUMENT.
+    Example: {"definition": "release", "line": "14", "problem": "step \\"ship\\" needs itself"}
+    """
+    ERROR_REASON_RUN_NOT_FOUND: _ErrorReason.ValueType  # 42
+    """There is no run of this id, or it is past its retention.
+
+    Code: NOT_FOUND.
+    Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+    """
+    ERROR_REASON_STEP_NOT_FOUND: _ErrorReason.ValueType  # 43
+    """The run has no step of this id.
+
+    Code: NOT_FOUND.
+    Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10", "step_id": "review[3]"}
+    """
+    ERROR_REASON_INPUT_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """The run has asked nothing under this id.
+
+    Code: NOT_FOUND.
+    Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10", "input_id": "approve-plan"}
+    """
+    ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 45
+    """The lease has gone to another worker, or the run has ended: drop the work.
+
+    Code: FAILED_PRECONDITION.
+    Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2"}
+    """
+    ERROR_REASON_INPUT_ALREADY_RESOLVED: _ErrorReason.ValueType  # 46
+    """Somebody else has answered already, in another way.
+
+    Code: FAILED_PRECONDITION.
+    Example: {"input_id": "approve-plan", "decision": "approve"}
+    """
+    ERROR_REASON_OUTPUT_TOO_LARGE: _ErrorReason.ValueType  # 47
+    """An output or artefact is larger than may be sent inline: store it and give its URI.
+
+    Code: INVALID_ARGUMENT.
+    Example: {"name": "report.md", "size_bytes": "2097152", "limit_bytes": "1048576"}
+    """
+    ERROR_REASON_TOO_MANY_RUNS: _ErrorReason.ValueType  # 48
+    """As many runs are open as the server allows.
+
+    Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+    Example: {"limit": "100000", "retry_seconds": "60"}
+    """
+    ERROR_REASON_TOO_MANY_WAITERS: _ErrorReason.ValueType  # 49
+    """As many workers wait for steps as the server allows.
+
+    Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+    Example: {"limit": "1000", "retry_seconds": "5"}
+    """
+    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 50
+    """A resume token that this service did not make, or made for another run.
+
+    Code: INVALID_ARGUMENT.
+    Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+    """
+    ERROR_REASON_RESUME_TOKEN_TOO_OLD: _ErrorReason.ValueType  # 51
+    """The events after the resume token are no longer kept: begin with a snapshot.
+
+    Code: OUT_OF_RANGE.
+    Example: {"version": "12", "oldest_version": "480"}
+    """
+    ERROR_REASON_WATCHER_TOO_SLOW: _ErrorReason.ValueType  # 52
+    """The watcher did not read, and its queue is full: resume from its last token.
+
+    Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+    Example: {"limit": "4096", "retry_seconds": "1"}
+    """
+    ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 53
+    """The database is out of reach; nothing has changed.
+
+    Code: UNAVAILABLE, with google.rpc.RetryInfo.
+    Example: {"retry_seconds": "1"}
+    """
+    ERROR_REASON_OUTBOX_FULL: _ErrorReason.ValueType  # 60
+    """The outbox is at its bound, and its policy is to refuse.
+
+    Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+    Example: {"limit_bytes": "1073741824", "retry_seconds": "30", "committed_count": "0"}
+    """
+    ERROR_REASON_BEYOND_RETENTION: _ErrorReason.ValueType  # 61
+    """The time range begins before the oldest aggregate that is kept.
+
+    Code: OUT_OF_RANGE.
+    Example: {"time_from": "2025-01-01T00:00:00Z", "oldest_time": "2025-06-01T00:00:00Z"}
+    """
+    ERROR_REASON_ISSUE_NOT_FOUND: _ErrorReason.ValueType  # 62
+    """There is no issue of this id.
+
+    Code: NOT_FOUND.
+    Example: {"issue_id": "7c1f09ab"}
+    """
+    ERROR_REASON_DESTINATION_NOT_FOUND: _ErrorReason.ValueType  # 63
+    """No destination is called so.
+
+    Code: NOT_FOUND.
+    Example: {"destination": "platfrm", "nearest": "platform"}
+    """
+    ERROR_REASON_DESTINATION_CANNOT_VERIFY: _ErrorReason.ValueType  # 64
+    """The destination does not say what it has: it is no sink of this project's.
+
+    Code: FAILED_PRECONDITION.
+    Example: {"destination": "platform"}
+    """
+    ERROR_REASON_DESTINATION_UNAVAILABLE: _ErrorReason.ValueType  # 65
+    """The destination is out of reach.
+
+    Code: UNAVAILABLE, with google.rpc.RetryInfo.
+    Example: {"destination": "platform", "retry_seconds": "5"}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the values of google.rpc.ErrorInfo.reason, without the prefix ERROR_REASON_;
@@ -190,5 +316,131 @@ ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 25
 
 Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
 Example: {"limit": "1000", "retry_seconds": "5"}
+"""
+ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 8
+"""The request_id was used before, with other content: make a new one.
+
+Code: INVALID_ARGUMENT.
+Example: {"request_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+"""
+ERROR_REASON_DEFINITION_NOT_FOUND: ErrorReason.ValueType  # 40
+"""No workflow has this id or name.
+
+Code: NOT_FOUND.
+Example: {"definition": "greenfeld", "nearest": "greenfield-service"}
+"""
+ERROR_REASON_DEFINITION_INVALID: ErrorReason.ValueType  # 41
+"""The workflow has an error that keeps it from running: a cycle, an unknown agent, a lost step.
+
+Code: INVALID_ARGUMENT.
+Example: {"definition": "release", "line": "14", "problem": "step \\"ship\\" needs itself"}
+"""
+ERROR_REASON_RUN_NOT_FOUND: ErrorReason.ValueType  # 42
+"""There is no run of this id, or it is past its retention.
+
+Code: NOT_FOUND.
+Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+"""
+ERROR_REASON_STEP_NOT_FOUND: ErrorReason.ValueType  # 43
+"""The run has no step of this id.
+
+Code: NOT_FOUND.
+Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10", "step_id": "review[3]"}
+"""
+ERROR_REASON_INPUT_NOT_FOUND: ErrorReason.ValueType  # 44
+"""The run has asked nothing under this id.
+
+Code: NOT_FOUND.
+Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10", "input_id": "approve-plan"}
+"""
+ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 45
+"""The lease has gone to another worker, or the run has ended: drop the work.
+
+Code: FAILED_PRECONDITION.
+Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2"}
+"""
+ERROR_REASON_INPUT_ALREADY_RESOLVED: ErrorReason.ValueType  # 46
+"""Somebody else has answered already, in another way.
+
+Code: FAILED_PRECONDITION.
+Example: {"input_id": "approve-plan", "decision": "approve"}
+"""
+ERROR_REASON_OUTPUT_TOO_LARGE: ErrorReason.ValueType  # 47
+"""An output or artefact is larger than may be sent inline: store it and give its URI.
+
+Code: INVALID_ARGUMENT.
+Example: {"name": "report.md", "size_bytes": "2097152", "limit_bytes": "1048576"}
+"""
+ERROR_REASON_TOO_MANY_RUNS: ErrorReason.ValueType  # 48
+"""As many runs are open as the server allows.
+
+Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+Example: {"limit": "100000", "retry_seconds": "60"}
+"""
+ERROR_REASON_TOO_MANY_WAITERS: ErrorReason.ValueType  # 49
+"""As many workers wait for steps as the server allows.
+
+Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+Example: {"limit": "1000", "retry_seconds": "5"}
+"""
+ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 50
+"""A resume token that this service did not make, or made for another run.
+
+Code: INVALID_ARGUMENT.
+Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
+"""
+ERROR_REASON_RESUME_TOKEN_TOO_OLD: ErrorReason.ValueType  # 51
+"""The events after the resume token are no longer kept: begin with a snapshot.
+
+Code: OUT_OF_RANGE.
+Example: {"version": "12", "oldest_version": "480"}
+"""
+ERROR_REASON_WATCHER_TOO_SLOW: ErrorReason.ValueType  # 52
+"""The watcher did not read, and its queue is full: resume from its last token.
+
+Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+Example: {"limit": "4096", "retry_seconds": "1"}
+"""
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 53
+"""The database is out of reach; nothing has changed.
+
+Code: UNAVAILABLE, with google.rpc.RetryInfo.
+Example: {"retry_seconds": "1"}
+"""
+ERROR_REASON_OUTBOX_FULL: ErrorReason.ValueType  # 60
+"""The outbox is at its bound, and its policy is to refuse.
+
+Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
+Example: {"limit_bytes": "1073741824", "retry_seconds": "30", "committed_count": "0"}
+"""
+ERROR_REASON_BEYOND_RETENTION: ErrorReason.ValueType  # 61
+"""The time range begins before the oldest aggregate that is kept.
+
+Code: OUT_OF_RANGE.
+Example: {"time_from": "2025-01-01T00:00:00Z", "oldest_time": "2025-06-01T00:00:00Z"}
+"""
+ERROR_REASON_ISSUE_NOT_FOUND: ErrorReason.ValueType  # 62
+"""There is no issue of this id.
+
+Code: NOT_FOUND.
+Example: {"issue_id": "7c1f09ab"}
+"""
+ERROR_REASON_DESTINATION_NOT_FOUND: ErrorReason.ValueType  # 63
+"""No destination is called so.
+
+Code: NOT_FOUND.
+Example: {"destination": "platfrm", "nearest": "platform"}
+"""
+ERROR_REASON_DESTINATION_CANNOT_VERIFY: ErrorReason.ValueType  # 64
+"""The destination does not say what it has: it is no sink of this project's.
+
+Code: FAILED_PRECONDITION.
+Example: {"destination": "platform"}
+"""
+ERROR_REASON_DESTINATION_UNAVAILABLE: ErrorReason.ValueType  # 65
+"""The destination is out of reach.
+
+Code: UNAVAILABLE, with google.rpc.RetryInfo.
+Example: {"destination": "platform", "retry_seconds": "5"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
