@@ -1,0 +1,98 @@
+"""The connection to a server: how it is kept, bounded, retried and secured."""
+
+import json
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Final
+
+import grpc
+
+from ignis.agents.v1 import agent_loader_pb2
+
+__all__ = ["Metadata", "open_channel", "to_metadata"]
+
+Metadata = tuple[tuple[str, str], ...]
+
+# The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose; gRPC's own bound of 4 MiB is met at 1,000,000.
+MAX_RESPONSE_BYTES: Final = 64 << 20
+
+# A status with all violations of a request is a few KiB, and gRPC drops a whole call at 8 to 16.
+MAX_METADATA_BYTES: Final = 64 << 10
+
+# Four attempts wait about 0.1, 0.2 and 0.4 s (each ±20 %), which outlasts the hand-over to another replica.
+#
+# The throttle keeps retries from feeding an outage. Each failed attempt costs one of `maxTokens`, each success
+# returns `tokenRatio`, and there are no retries below half: 50 attempts may fail before this process stops
+# retrying, and then at most one call in ten is retried. It is shared by all channels to one target.
+RETRY_POLICY: Final = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": service.full_name}
+                for service in agent_loader_pb2.DESCRIPTOR.services_by_name.values()
+            ],
+            "waitForReady": False,
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+}
+
+OPTIONS: Final = (
+    ("grpc.service_config", json.dumps(RETRY_POLICY)),
+    ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence, 10 s
+    # for its answer. Without calls there are no pings, and gRPC sends at most two in a row unanswered by data,
+    # so that servers of stock settings do not take offence.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Retries are of no use before the next attempt to connect, which gRPC puts off by 1 s at first and 120 s in
+    # the end.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+
+def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Return a channel that connects with the first call.
+
+    Calls that end UNAVAILABLE are tried again by gRPC itself, within their deadline; nothing else is. That is
+    safe because all methods of AgentLoaderService only read. Calls do not wait for a server that refuses
+    connections (`waitForReady` is false): they fail after their last attempt, in about 0.7 s.
+    """
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=OPTIONS)
+    return grpc.aio.secure_channel(target, credentials, options=OPTIONS)
+
+
+def to_metadata(metadata: Mapping[str, str], *, target: str, may_show_authorization: bool) -> Metadata:
+    """Return metadata as it is sent with every call: the names of HTTP/2 headers are in lower case.
+
+    Raises:
+        ValueError: There is an authorization which everyone between here and the target could read.
+    """
+    sent = tuple((name.lower(), value) for name, value in metadata.items())
+    if "authorization" in dict(sent) and not may_show_authorization and not _is_local(target):
+        raise ValueError(
+            f"authorization would be sent to {target} in plain text: pass credentials, or "
+            "allow_insecure_authorization=True where something else encrypts the connection"
+        )
+    return sent
+
+
+def _is_local(target: str) -> bool:
+    """Tell whether a target is certainly this machine; what cannot be told is not."""
+    if target.startswith("unix:"):
+        return True
+    host = target.rpartition("/")[2].rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,259 @@
+"""The client: a method for each thing that a caller can ask of an Ignis server."""
+
+# ruff: noqa: ASYNC109 - a timeout here is the deadline that is sent with the call; the server honours it too.
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceStub
+from ignis_client import _wire
+from ignis_client._caller import Caller
+from ignis_client._channel import open_channel, to_metadata
+from ignis_client.agents import Agent, AgentFormat, AgentSummary, SearchResult
+from ignis_client.bundle import DetailLevel
+from ignis_client.catalog import Catalog
+from ignis_client.diagnostics import Diagnostic, Severity
+from ignis_client.errors import Failure, Unavailable
+from ignis_client.loaded import Loaded
+from ignis_client.savings import TokenPrices
+
+__all__ = ["IgnisClient"]
+
+# A description is 300 bytes as a rule and at most 32 KiB, so a page is some 100 KB, and 7 MB at worst.
+LIST_PAGE_SIZE = 200
+
+# The most that a server returns at once.
+MAX_SEARCH_PAGE_SIZE = 100
+
+
+class IgnisClient:
+    """A client of one server, or of one address with many servers behind it.
+
+    Make one for each address, keep it, and share it between tasks: it holds one connection, which opens with the
+    first call and mends itself. Make it where an event loop runs; leave it by `async with` or `close()`.
+
+    Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server, or
+    one that is shutting down (UNAVAILABLE), is tried up to four times, 0.1 to 2 s apart; a server that is down
+    makes itself known in about 0.7 s. Nothing else is retried.
+
+    Every method raises IgnisError or one of its subclasses where a call does not end well, and ValueError or
+    TypeError, without a call, for arguments that no request can hold.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        allow_insecure_authorization: bool = False,
+    ) -> None:
+        """Make a client; it connects with the first call.
+
+        Args:
+            target: Where the server is, such as "localhost:50051" or "dns:///ignis.internal:50051".
+            credentials: For TLS, as of grpc.ssl_channel_credentials(). None: the connection is not encrypted.
+            metadata: Sent with every call, such as {"authorization": "Bearer …"}.
+            timeout: Seconds that a call may take if it does not say otherwise.
+            allow_insecure_authorization: Send `authorization` to other machines without `credentials`, where
+                something else encrypts the connection, such as a service mesh.
+
+        Raises:
+            RuntimeError: No event loop runs.
+            ValueError: The timeout is no limit, or there is an authorization that others could read.
+        """
+        asyncio.get_running_loop()
+        sent = to_metadata(
+            metadata or {},
+            target=target,
+            may_show_authorization=credentials is not None or allow_insecure_authorization,
+        )
+        self._caller = Caller(sent, timeout)
+        self._target = target
+        self._channel = open_channel(target, credentials)
+        self._agents = AgentLoaderServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection and cancel the calls under way; later ones raise grpc.aio.UsageError."""
+        await self._channel.close()
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until the connection stands, however often it is refused: for the start of an application.
+
+        Raises:
+            Unavailable: It does not stand after `timeout` seconds.
+        """
+        seconds = self._caller.seconds(timeout)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._channel.channel_ready()
+        except TimeoutError as error:
+            message = f"no connection to {self._target} after {seconds:g} s"
+            raise Unavailable(Failure(message, grpc.StatusCode.UNAVAILABLE)) from error
+
+    async def load_agents(  # noqa: PLR0913 - a request has as many facts, all but the first by name
+        self,
+        brief: str = "",
+        *,
+        task: str = "",
+        tags: Iterable[str] = (),
+        required_agents: Iterable[str] = (),
+        required_teams: Iterable[str] = (),
+        forbidden_agents: Iterable[str] = (),
+        formats: Iterable[AgentFormat] = (),
+        categories: Iterable[str] = (),
+        budget_tokens: int | None = None,
+        max_detail: DetailLevel = DetailLevel.FULL,
+        prices: TokenPrices | None = None,
+        timeout: float | None = None,
+    ) -> Loaded:
+        """Load the agents that a project needs, as one bundle within a budget.
+
+        At least one of `brief`, `task`, `tags`, `required_agents` and `required_teams` must say something. A
+        brief that no agent answers gets an empty bundle. The same request against the same catalog revision and
+        selector version gives the same bytes. The bundle's digest has been verified.
+
+        Args:
+            brief: What the project is and needs, in free text: a line or several pages, at most 65,536 bytes.
+            task: What is about to be done in it; one more need of the brief. At most 8,192 bytes.
+            tags: Words that describe it, each a need of its own. At most 64, each 1 to 128 characters.
+            required_agents: Agents that must be in the bundle: an id, a name that is unique in the catalog, or
+                either with "@" and at least 8 digits of the digest that is wanted. At most 128.
+            required_teams: Teams all of whose members must be in it, by id or unique name. At most 16.
+            forbidden_agents: Agents that must not be in it, referred to as above. At most 1,024.
+            formats: Consider only agents of these formats; required ones are exempt. Empty: all.
+            categories: Consider only agents of these categories, in any case; required ones are exempt.
+                Empty: all. At most 64.
+            budget_tokens: The most tokens the bundle may hold, at most 10,000,000. None: the server's default,
+                which `get_catalog` tells.
+            max_detail: The most detailed level that agents are sent at; where the budget does not hold an agent
+                at this level, a lower one is tried.
+            prices: What `Loaded.savings` assumes of prompt caches.
+            timeout: Seconds that the call may take. None: the client's.
+
+        Raises:
+            InvalidRequest: The request breaks rules; all of them are named.
+            BudgetTooSmall: The budget does not hold the smallest bundle that could answer.
+            AgentNotFound, AmbiguousAgent, TeamNotFound: A reference fits none, or several.
+            FeatureUnavailable: The server does not serve CORE yet.
+            DigestMismatch: The text was changed on its way.
+        """
+        request = _wire.from_load(
+            brief=brief,
+            task=task,
+            tags=tags,
+            required_agents=required_agents,
+            required_teams=required_teams,
+            forbidden_agents=forbidden_agents,
+            formats=formats,
+            categories=categories,
+            budget_tokens=budget_tokens,
+            max_detail=max_detail,
+            prices=prices,
+        )
+        loaded = _wire.to_loaded(await self._caller.call(self._agents.LoadAgents, request, timeout))
+        loaded.bundle.verify()
+        return loaded
+
+    async def search_agents(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        formats: Iterable[AgentFormat] = (),
+        categories: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> tuple[SearchResult, ...]:
+        """Rank the catalog's agents for a query, best first; agents that nothing speaks for are left out.
+
+        Args:
+            query: What is looked for, in free text. At most 8,192 bytes.
+            limit: The most results to return, from 1. Beyond 100 it takes a call for each 100, and a catalog
+                that changes between two calls may repeat an agent or pass one over.
+            formats: Consider only agents of these formats. Empty: all.
+            categories: Consider only agents of these categories, in any case. Empty: all.
+            timeout: Seconds that each call may take. None: the client's.
+
+        Raises:
+            InvalidRequest: The request breaks rules; all of them are named.
+            ValueError: The limit is below 1.
+        """
+        if limit < 1:
+            raise ValueError(f"limit {limit} is below 1")
+        request = _wire.from_search(
+            query, formats=formats, categories=categories, page_size=min(limit, MAX_SEARCH_PAGE_SIZE)
+        )
+        results: list[SearchResult] = []
+        async for page in self._caller.pages(self._agents.SearchAgents, request, timeout):
+            results.extend(_wire.to_search_results(page))
+            if len(results) >= limit:
+                break
+        return tuple(results[:limit])
+
+    async def get_agent(self, agent: str, *, timeout: float | None = None) -> Agent:
+        """Return one agent whole: what a load would send of it, and the metadata of its file.
+
+        Args:
+            agent: An id, a name that is unique in the catalog, or either with "@" and at least 8 digits of the
+                digest that is wanted.
+            timeout: Seconds that the call may take. None: the client's.
+
+        Raises:
+            AgentNotFound, AmbiguousAgent: The reference fits none, or several.
+        """
+        request = pb.GetAgentRequest(agent=agent)
+        return _wire.to_agent(await self._caller.call(self._agents.GetAgent, request, timeout))
+
+    async def list_agents(
+        self,
+        *,
+        formats: Iterable[AgentFormat] = (),
+        categories: Iterable[str] = (),
+        timeout: float | None = None,
+    ) -> AsyncIterator[AgentSummary]:
+        """Iterate over the catalog's agents, ordered by id; where the catalog changes, the order still holds.
+
+        Args:
+            formats: List only agents of these formats. Empty: all.
+            categories: List only agents of these categories, in any case. Empty: all.
+            timeout: Seconds that each call may take; there is one for each 200 agents. None: the client's.
+        """
+        request = _wire.from_agent_listing(formats=formats, categories=categories, page_size=LIST_PAGE_SIZE)
+        async for page in self._caller.pages(self._agents.ListAgents, request, timeout):
+            for summary in _wire.to_agent_summaries(page):
+                yield summary
+
+    async def get_catalog(self, *, timeout: float | None = None) -> Catalog:
+        """Describe the catalog that is served: its revision, size, teams, and the remarks on its files."""
+        return _wire.to_catalog(await self._caller.call(self._agents.GetCatalog, pb.GetCatalogRequest(), timeout))
+
+    async def list_diagnostics(
+        self, *, min_severity: Severity = Severity.NOTE, timeout: float | None = None
+    ) -> AsyncIterator[Diagnostic]:
+        """Iterate over the remarks on the catalog's files, ordered by path and line.
+
+        Args:
+            min_severity: List only remarks of at least this severity.
+            timeout: Seconds that each call may take; there is one for each 200 remarks. None: the client's.
+        """
+        request = _wire.from_diagnostic_listing(min_severity=min_severity, page_size=LIST_PAGE_SIZE)
+        async for page in self._caller.pages(self._agents.ListDiagnostics, request, timeout):
+            for diagnostic in _wire.to_diagnostics(page):
+                yield diagnostic

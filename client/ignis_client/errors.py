@@ -1,0 +1,220 @@
+"""What can go wrong with a call, named for what happened, with the facts as attributes.
+
+    IgnisError
+    ├── InvalidRequest          mend the request
+    │   ├── AmbiguousAgent
+    │   ├── BudgetTooSmall
+    │   └── PageTokenInvalid
+    ├── NotFound                name something else
+    │   ├── AgentNotFound
+    │   └── TeamNotFound
+    ├── FeatureUnavailable      do without it
+    ├── AccessDenied            bring other credentials
+    ├── LimitReached            wait, or ask for less
+    ├── Unavailable             wait; it was tried several times already
+    ├── DeadlineExceeded        allow more time
+    ├── DigestMismatch          load again
+    └── ServerError             tell the operator
+
+Cancellation is no error of these: asyncio.CancelledError passes through a call untouched.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Self
+
+import grpc
+
+__all__ = [
+    "AccessDenied",
+    "AgentNotFound",
+    "AmbiguousAgent",
+    "BudgetTooSmall",
+    "DeadlineExceeded",
+    "DigestMismatch",
+    "Failure",
+    "FeatureUnavailable",
+    "IgnisError",
+    "InvalidRequest",
+    "LimitReached",
+    "NotFound",
+    "PageTokenInvalid",
+    "ServerError",
+    "TeamNotFound",
+    "Unavailable",
+    "Violation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that a request breaks: the field's path, and fact, value and limit in a sentence."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a call ended that did not end well: what every IgnisError is made of."""
+
+    message: str
+    code: grpc.StatusCode
+    reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+    violations: tuple[Violation, ...] = ()
+
+
+class IgnisError(Exception):
+    """A call that did not end well; `str()` of it is the message.
+
+    Attributes:
+        message: What happened, for people.
+        code: The status code of the call.
+        reason: A name of ignis.errors.v1.ErrorReason without its prefix, such as "AGENT_NOT_FOUND"; empty where
+            the failure is not the service's own. Newer servers may have reasons that this client does not know.
+        metadata: Each fact of the message, by name.
+        retry_after: How long to wait before trying again, where the server says so.
+        violations: Every rule that the request breaks.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.message = failure.message
+        self.code = failure.code
+        self.reason = failure.reason
+        self.metadata = failure.metadata
+        self.retry_after = failure.retry_after
+        self.violations = failure.violations
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidRequest(IgnisError):
+    """The request breaks rules of the API; `violations` has all of them."""
+
+
+class AmbiguousAgent(InvalidRequest):
+    """Several agents have the name.
+
+    Attributes:
+        agent: The name, as the request has it.
+        ids: Ids of agents that have it; there may be more.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.agent = failure.metadata["agent"]
+        self.ids = _listed(failure.metadata["ids"])
+
+
+class BudgetTooSmall(InvalidRequest):
+    """The budget does not hold even the smallest bundle that could answer.
+
+    Attributes:
+        budget_tokens: The budget.
+        smallest_tokens: The smallest budget that would do.
+        smallest_agents: Ids of the agents whose cards are that smallest bundle.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.budget_tokens = int(failure.metadata["budget_tokens"])
+        self.smallest_tokens = int(failure.metadata["smallest_tokens"])
+        self.smallest_agents = _listed(failure.metadata["smallest_agents"])
+
+
+class PageTokenInvalid(InvalidRequest):
+    """The server does not take up a listing where it was: begin anew."""
+
+
+class NotFound(IgnisError):
+    """The catalog does not have what the request names."""
+
+
+class AgentNotFound(NotFound):
+    """No agent of the catalog has the id or name (and digest).
+
+    Attributes:
+        agent: The reference, as the request has it.
+        nearest: Names that look alike; may be empty.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.agent = failure.metadata["agent"]
+        self.nearest = _listed(failure.metadata["nearest"])
+
+
+class TeamNotFound(NotFound):
+    """No team of the catalog has the id or name.
+
+    Attributes:
+        team: The reference, as the request has it.
+        nearest: Ids that look alike; may be empty.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.team = failure.metadata["team"]
+        self.nearest = _listed(failure.metadata["nearest"])
+
+
+class FeatureUnavailable(IgnisError):
+    """The server does not serve this feature or method (yet)."""
+
+
+class AccessDenied(IgnisError):
+    """The caller is not known, or may not do this."""
+
+
+class LimitReached(IgnisError):
+    """The server takes no more calls for now, or the answer is larger than this client accepts."""
+
+
+class Unavailable(IgnisError):
+    """No server can be reached, or it takes no calls, after all retries."""
+
+
+class DeadlineExceeded(IgnisError):
+    """The call did not end within its timeout."""
+
+
+class DigestMismatch(IgnisError):
+    """A bundle's text is not what its digest says.
+
+    Attributes:
+        digest: What the text should be.
+        actual_digest: What it is.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.digest = failure.metadata["digest"]
+        self.actual_digest = failure.metadata["actual_digest"]
+
+    @classmethod
+    def between(cls, digest: str, actual_digest: str) -> Self:
+        """Return the error of a text that is `actual_digest` and should be `digest`."""
+        message = f"the bundle's digest is {digest}, and that of its text {actual_digest}"
+        facts = {"digest": digest, "actual_digest": actual_digest}
+        return cls(Failure(message, grpc.StatusCode.DATA_LOSS, metadata=facts))
+
+
+class ServerError(IgnisError):
+    """The server failed, or ended the call in a way that this client does not foresee.
+
+    Attributes:
+        error_id: Finds the story in the server's log; None where the server gave none.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.error_id = failure.metadata.get("error_id")
+
+
+def _listed(fact: str) -> tuple[str, ...]:
+    return tuple(fact.split(",")) if fact else ()

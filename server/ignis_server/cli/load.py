@@ -1,0 +1,73 @@
+"""`ignis load`: ask a running server for the agents that a project needs."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ignis_client import DetailLevel, IgnisClient, IgnisError, Loaded
+from ignis_server.cli.tables import print_loaded
+
+__all__ = ["load"]
+
+
+class Detail(StrEnum):
+    """The most detailed level that may be sent."""
+
+    CARD = "card"
+    FULL = "full"
+
+
+def load(  # noqa: PLR0913 - flags
+    brief: Annotated[str, typer.Argument(help="What the project is and needs; '-' reads standard input.")] = "",
+    file: Annotated[Path | None, typer.Option(help="Read the brief from a file.", exists=True, dir_okay=False)] = None,
+    server: Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER")] = "127.0.0.1:50051",
+    budget: Annotated[
+        int | None, typer.Option(help="Tokens that the bundle may cost.", show_default="the server's")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A word that describes the project; repeatable.")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="An agent that must be loaded; repeatable.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="A team that must be loaded; repeatable.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="An agent that must not be loaded; repeatable.")] = None,
+    detail: Annotated[Detail, typer.Option(help="The most detailed level that may be sent.")] = Detail.FULL,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for machines instead of tables.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Write the bundle's text and nothing else.")] = False,
+) -> None:
+    """Load the agents that a project needs, and say why these.
+
+    Example: ignis load "Next.js storefront with Stripe payments on PostgreSQL" --budget 15000
+    """
+    given = file.read_text(encoding="utf-8") if file else sys.stdin.read() if brief == "-" else brief
+    try:
+        loaded = asyncio.run(
+            _load(
+                server,
+                given,
+                budget_tokens=budget,
+                tags=tag or (),
+                required_agents=require or (),
+                required_teams=team or (),
+                forbidden_agents=forbid or (),
+                max_detail=DetailLevel[detail.name],
+            )
+        )
+    except IgnisError as error:
+        sys.stderr.write(f"ignis: {error}\n")
+        raise typer.Exit(1) from error
+    if text:
+        sys.stdout.write(loaded.text)
+    elif as_json:
+        typer.echo(json.dumps(asdict(loaded), indent=2))
+    else:
+        print_loaded(Console(), loaded)
+
+
+async def _load(server: str, brief: str, **options: object) -> Loaded:
+    async with IgnisClient(server) as ignis:
+        return await ignis.load_agents(brief, **options)  # type: ignore[arg-type]  # named as load_agents names them
