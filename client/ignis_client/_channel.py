@@ -13,24 +13,25 @@ __all__ = ["Metadata", "open_channel", "to_metadata"]
 
 Metadata = tuple[tuple[str, str], ...]
 
-# The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose; gRPC's own bound of 4 MiB is met at 1,000,000.
+SERVICES: Final = agent_loader_pb2.DESCRIPTOR.services_by_name.values()
+
+# The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose. gRPC's own bound, 4 MiB, is met at a tenth.
 MAX_RESPONSE_BYTES: Final = 64 << 20
 
-# A status with all violations of a request is a few KiB, and gRPC drops a whole call at 8 to 16.
+# A status with all violations of a request can be tens of KiB; gRPC's own bound, 8 KiB, would turn it into a
+# RESOURCE_EXHAUSTED that says nothing about them.
 MAX_METADATA_BYTES: Final = 64 << 10
 
-# Four attempts wait about 0.1, 0.2 and 0.4 s (each ±20 %), which outlasts the hand-over to another replica.
+# Four attempts wait about 0.1, 0.2 and 0.4 s (each ±20 %): long enough for another replica to take over.
 #
-# The throttle keeps retries from feeding an outage. Each failed attempt costs one of `maxTokens`, each success
-# returns `tokenRatio`, and there are no retries below half: 50 attempts may fail before this process stops
-# retrying, and then at most one call in ten is retried. It is shared by all channels to one target.
-RETRY_POLICY: Final = {
+# The throttle keeps retries from feeding an outage. Each failed attempt takes one of `maxTokens`, each success
+# gives back `tokenRatio`, and there are no retries below half: after 50 failures calls fail at once, and a
+# server that works half of the time gets one retry for ten successes. All clients of a target in this process
+# share it.
+SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [
-                {"service": service.full_name}
-                for service in agent_loader_pb2.DESCRIPTOR.services_by_name.values()
-            ],
+            "name": [{"service": service.full_name} for service in SERVICES],
             "waitForReady": False,
             "retryPolicy": {
                 "maxAttempts": 4,
@@ -45,16 +46,16 @@ RETRY_POLICY: Final = {
 }
 
 OPTIONS: Final = (
-    ("grpc.service_config", json.dumps(RETRY_POLICY)),
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
-    # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence, 10 s
-    # for its answer. Without calls there are no pings, and gRPC sends at most two in a row unanswered by data,
-    # so that servers of stock settings do not take offence.
+    # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence, and
+    # 10 s for its answer. An idle connection is not pinged, and a silent call only twice (gRPC's own bound), so
+    # that no server of stock settings takes offence.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # Retries are of no use before the next attempt to connect, which gRPC puts off by 1 s at first and 120 s in
-    # the end.
+    # A retry is of no use before the next attempt to connect, which gRPC would put off by 1 s at first and by
+    # 120 s in the end.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 5_000),
 )
@@ -66,6 +67,9 @@ def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> gr
     Calls that end UNAVAILABLE are tried again by gRPC itself, within their deadline; nothing else is. That is
     safe because all methods of AgentLoaderService only read. Calls do not wait for a server that refuses
     connections (`waitForReady` is false): they fail after their last attempt, in about 0.7 s.
+
+    Retries follow this schedule whatever google.rpc.RetryInfo says; the error that remains has it as
+    `retry_after`, for the caller to follow.
     """
     if credentials is None:
         return grpc.aio.insecure_channel(target, options=OPTIONS)

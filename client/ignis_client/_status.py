@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from ignis_client import errors
 from ignis_client.errors import Failure, IgnisError, Violation
@@ -63,17 +64,18 @@ def _failure_of(rpc_error: grpc.aio.AioRpcError) -> Failure:
     message = rpc_error.details() or f"the call ended with {code.name} and no message"
     try:
         status = _status_of(rpc_error)
-        info = next((each for each in _unpacked(status, error_details_pb2.ErrorInfo) if each.domain == DOMAIN), None)
-        advice = next(_unpacked(status, error_details_pb2.RetryInfo), None)
+        infos = (each for each in _unpacked(status, ErrorInfo) if each.domain == DOMAIN)
+        info = next(infos, ErrorInfo())
+        advice = next(_unpacked(status, RetryInfo), None)
         return Failure(
             message=message,
             code=code,
-            reason=info.reason if info else "",
-            metadata=dict(info.metadata) if info else {},
+            reason=info.reason,
+            metadata=dict(info.metadata),
             retry_after=advice.retry_delay.ToTimedelta() if advice else None,
             violations=tuple(
                 Violation(each.field, each.description)
-                for request in _unpacked(status, error_details_pb2.BadRequest)
+                for request in _unpacked(status, BadRequest)
                 for each in request.field_violations
             ),
         )
@@ -82,14 +84,14 @@ def _failure_of(rpc_error: grpc.aio.AioRpcError) -> Failure:
         return Failure(message, code)
 
 
-def _status_of(rpc_error: grpc.aio.AioRpcError) -> status_pb2.Status:
+def _status_of(rpc_error: grpc.aio.AioRpcError) -> Status:
     for key, value in rpc_error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            return status_pb2.Status.FromString(value)
-    return status_pb2.Status()
+            return Status.FromString(value)
+    return Status()
 
 
-def _unpacked(status: status_pb2.Status, kind: type[MessageType]) -> Iterator[MessageType]:
+def _unpacked(status: Status, kind: type[MessageType]) -> Iterator[MessageType]:
     for detail in status.details:
         message = kind()
         if detail.Unpack(message):

@@ -1,7 +1,7 @@
-"""Between the API's messages and the client's types: `from_…` encodes what a caller asks, `to_…` decodes answers.
+"""Between the API's messages and the client's types: `from_…` encodes a request, `to_…` decodes an answer.
 
-Requests are not checked here: the server checks them, and names every violation at once. Answers may hold enum
-values of servers that are newer than this client; those become UNKNOWN.
+Requests are not checked here: the server checks them, and names every violation at once. Answers may hold
+enum values of servers that are newer than this client; those become UNKNOWN.
 """
 
 from collections.abc import Iterable, Mapping
@@ -107,7 +107,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
         filter=_from_filter(formats, categories),
         budget_tokens=budget_tokens,
         max_detail=NUMBER_OF_DETAIL[max_detail],
-        prices=pb.TokenPrices(cache_read=prices.cache_read, cache_write=prices.cache_write) if prices else None,
+        prices=_from_prices(prices) if prices else None,
     )
 
 
@@ -213,6 +213,10 @@ def _from_filter(formats: Iterable[AgentFormat], categories: Iterable[str]) -> p
     return pb.AgentFilter(
         formats=[NUMBER_OF_FORMAT[each] for each in formats], categories=_texts("categories", categories)
     )
+
+
+def _from_prices(prices: TokenPrices) -> pb.TokenPrices:
+    return pb.TokenPrices(cache_read=prices.cache_read, cache_write=prices.cache_write)
 
 
 def _texts(name: str, texts: Iterable[str]) -> Iterable[str]:

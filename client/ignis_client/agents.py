@@ -103,7 +103,8 @@ class Evidence:
     Attributes:
         score: How well it answers the need that it answers best, 0 to 1. Comparable between the agents of one
             answer, and not a probability.
-        lexical: The best match of the brief's words with its own, relative to the best in the catalog, 0 to 1.
+        lexical: The best match of the brief's words with its own, relative to the best in the catalog: 0
+            to 1.
         semantic: Cosine similarity of the need's meaning with its description and best passage, -1 to 1.
         matched_terms: Words that the brief and the agent share, as the brief writes them, most telling first.
         need_indexes: Places in `Loaded.needs` of the needs that it answers, most strongly answered first.

@@ -34,15 +34,15 @@ MAX_SEARCH_PAGE_SIZE = 100
 class IgnisClient:
     """A client of one server, or of one address with many servers behind it.
 
-    Make one for each address, keep it, and share it between tasks: it holds one connection, which opens with the
-    first call and mends itself. Make it where an event loop runs; leave it by `async with` or `close()`.
+    Make one for each address, keep it, and share it between tasks: it holds one connection, which opens with
+    the first call and mends itself. Make it where an event loop runs; leave it by `async with` or `close()`.
 
-    Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server, or
-    one that is shutting down (UNAVAILABLE), is tried up to four times, 0.1 to 2 s apart; a server that is down
-    makes itself known in about 0.7 s. Nothing else is retried.
+    Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server,
+    or one that is shutting down (UNAVAILABLE), is tried up to four times, 0.1 to 2 s apart; a server that
+    refuses connections makes itself known in about 0.7 s. Nothing else is retried.
 
-    Every method raises IgnisError or one of its subclasses where a call does not end well, and ValueError or
-    TypeError, without a call, for arguments that no request can hold.
+    Every method raises a subclass of IgnisError where a call does not end well, and ValueError or TypeError,
+    without a call, for arguments that no request can hold.
     """
 
     def __init__(
@@ -127,24 +127,24 @@ class IgnisClient:
         """Load the agents that a project needs, as one bundle within a budget.
 
         At least one of `brief`, `task`, `tags`, `required_agents` and `required_teams` must say something. A
-        brief that no agent answers gets an empty bundle. The same request against the same catalog revision and
-        selector version gives the same bytes. The bundle's digest has been verified.
+        brief that no agent answers gets an empty bundle. The same request against the same catalog revision
+        and selector version gives the same bytes; they have been verified against the bundle's digest.
 
         Args:
             brief: What the project is and needs, in free text: a line or several pages, at most 65,536 bytes.
             task: What is about to be done in it; one more need of the brief. At most 8,192 bytes.
             tags: Words that describe it, each a need of its own. At most 64, each 1 to 128 characters.
-            required_agents: Agents that must be in the bundle: an id, a name that is unique in the catalog, or
-                either with "@" and at least 8 digits of the digest that is wanted. At most 128.
+            required_agents: Agents that must be in the bundle: an id, a name that is unique in the catalog,
+                or either with "@" and at least 8 digits of the digest that is wanted. At most 128.
             required_teams: Teams all of whose members must be in it, by id or unique name. At most 16.
             forbidden_agents: Agents that must not be in it, referred to as above. At most 1,024.
             formats: Consider only agents of these formats; required ones are exempt. Empty: all.
             categories: Consider only agents of these categories, in any case; required ones are exempt.
                 Empty: all. At most 64.
-            budget_tokens: The most tokens the bundle may hold, at most 10,000,000. None: the server's default,
-                which `get_catalog` tells.
-            max_detail: The most detailed level that agents are sent at; where the budget does not hold an agent
-                at this level, a lower one is tried.
+            budget_tokens: The most tokens the bundle may hold, at most 10,000,000. None: the server's
+                default, which `get_catalog` tells.
+            max_detail: The most detailed level that agents are sent at; where the budget does not hold an
+                agent at this level, a lower one is tried.
             prices: What `Loaded.savings` assumes of prompt caches.
             timeout: Seconds that the call may take. None: the client's.
 
@@ -211,8 +211,8 @@ class IgnisClient:
         """Return one agent whole: what a load would send of it, and the metadata of its file.
 
         Args:
-            agent: An id, a name that is unique in the catalog, or either with "@" and at least 8 digits of the
-                digest that is wanted.
+            agent: An id, a name that is unique in the catalog, or either with "@" and at least 8 digits of
+                the digest that is wanted.
             timeout: Seconds that the call may take. None: the client's.
 
         Raises:
@@ -242,7 +242,8 @@ class IgnisClient:
 
     async def get_catalog(self, *, timeout: float | None = None) -> Catalog:
         """Describe the catalog that is served: its revision, size, teams, and the remarks on its files."""
-        return _wire.to_catalog(await self._caller.call(self._agents.GetCatalog, pb.GetCatalogRequest(), timeout))
+        request = pb.GetCatalogRequest()
+        return _wire.to_catalog(await self._caller.call(self._agents.GetCatalog, request, timeout))
 
     async def list_diagnostics(
         self, *, min_severity: Severity = Severity.NOTE, timeout: float | None = None

@@ -73,8 +73,8 @@ class IgnisError(Exception):
     Attributes:
         message: What happened, for people.
         code: The status code of the call.
-        reason: A name of ignis.errors.v1.ErrorReason without its prefix, such as "AGENT_NOT_FOUND"; empty where
-            the failure is not the service's own. Newer servers may have reasons that this client does not know.
+        reason: A name of ignis.errors.v1.ErrorReason without its prefix, such as "AGENT_NOT_FOUND"; empty
+            where the failure is not the service's own. Newer servers may have reasons that are not listed there.
         metadata: Each fact of the message, by name.
         retry_after: How long to wait before trying again, where the server says so.
         violations: Every rule that the request breaks.

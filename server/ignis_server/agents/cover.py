@@ -8,7 +8,7 @@ is deliberate: under a budget that holds most of what matters, the latter prefer
 right ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -79,12 +79,14 @@ class Cover:
 class CoverKnobs:
     """Where evidence ends; docs/decisions/0004-first-selector.md has the experiment behind each.
 
-    An agent is worth its tokens while it adds at least `min_gain` of an answered need. One whose
-    relevance stays below `min_evidence` for every need is not even mentioned as left out.
+    An agent is considered while it answers some need with a chance of at least `min_answer`, and is worth its
+    tokens while it adds at least `min_gain` of an answered need. One that stays below `min_evidence` for
+    every need is not even mentioned as left out.
     """
 
-    min_gain: float = 0.08
-    min_evidence: float = 0.04
+    min_answer: float = 0.25
+    min_gain: float = 0.05
+    min_evidence: float = 0.1
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class _Purse:
 
 def cover_needs(
     agents: Sequence[CatalogAgent],
-    probability: Scores,
+    answers: Scores,
     *,
     budget_tokens: int,
     max_detail: DetailLevel,
@@ -114,19 +116,22 @@ def cover_needs(
     named: frozenset[int] = frozenset(),
     forbidden: frozenset[int] = frozenset(),
     admitted: NDArray[np.bool_] | None = None,
+    alike: Callable[[int], NDArray[np.bool_]] | None = None,
     knobs: CoverKnobs = CoverKnobs(),  # noqa: B008 - frozen
 ) -> Cover:
     """Choose agents for needs under a budget.
 
     Args:
         agents: All agents of the catalog, whose order breaks ties.
-        probability: Relevance of each agent (column) for each need (row), 0 to 1.
+        answers: The chance that each agent (column) answers each need (row), 0 to 1.
         budget_tokens: What the chosen may cost together.
         max_detail: The most detailed level allowed.
         required: Agents to take whatever their evidence, in order; cards at least.
         named: Agents that the brief calls by name.
         forbidden: Agents never to take.
         admitted: Which agents may be taken by evidence; all, if absent.
+        alike: Tells which agents are copies of one that was chosen: they answer what it answers, however
+            uncertain that is, so none of them is taken beside it.
         knobs: Where evidence ends.
 
     Raises:
@@ -136,13 +141,16 @@ def cover_needs(
     purse = _Purse(budget_tokens)
     _take_required(purse, agents, required, max_detail)
     allowed = np.ones(len(agents), bool) if admitted is None else admitted.copy()
+    allowed &= answers.max(axis=0, initial=0.0) >= knobs.min_answer
     allowed[[*forbidden, *(each.place for each in required)]] = False
-    unanswered = np.prod(1 - probability[:, [each.place for each in required]], axis=1)
-    over_budget = _take_by_gain(purse, agents, probability, unanswered, allowed, named, max_detail, knobs)
+    unanswered = np.prod(1 - answers[:, [each.place for each in required]], axis=1)
+    for each in required:
+        allowed &= _unlike(alike, each.place)
+    over_budget = _take_by_gain(purse, agents, answers, unanswered, allowed, named, max_detail, alike, knobs)
     if over_budget and not purse.chosen:
         smallest = min(over_budget, key=lambda place: (agents[place].card_tokens, place))
         raise _too_small(budget_tokens, [agents[smallest]])
-    omitted = _omitted(probability, purse.chosen, forbidden, frozenset(over_budget), admitted, knobs)
+    omitted = _omitted(answers, purse.chosen, forbidden, frozenset(over_budget), admitted, knobs)
     return Cover(tuple(purse.chosen), omitted, budget_tokens - purse.left)
 
 
@@ -165,40 +173,46 @@ def _take_required(
 def _take_by_gain(  # noqa: PLR0913 - one step of one algorithm, named for its own sake
     purse: _Purse,
     agents: Sequence[CatalogAgent],
-    probability: Scores,
+    answers: Scores,
     unanswered: Scores,
     allowed: NDArray[np.bool_],
     named: frozenset[int],
     max_detail: DetailLevel,
+    alike: Callable[[int], NDArray[np.bool_]] | None,
     knobs: CoverKnobs,
 ) -> list[int]:
     """Take the agent of the greatest gain until none is worth it; return those there was no room for."""
     over_budget = []
     while allowed.any():
-        gains = np.where(allowed, unanswered @ probability, -1.0)
+        gains = np.where(allowed, unanswered @ answers, -1.0)
         place = int(np.argmax(gains))
         if gains[place] < knobs.min_gain:
             break
         allowed[place] = False
         inclusion = Inclusion.NAMED if place in named else Inclusion.SELECTED
         if purse.buy(agents[place], place, inclusion, max_detail):
-            unanswered = unanswered * (1 - probability[:, place])
+            unanswered = unanswered * (1 - answers[:, place])
+            allowed &= _unlike(alike, place)
         else:
             over_budget.append(place)
     return over_budget
 
 
+def _unlike(alike: Callable[[int], NDArray[np.bool_]] | None, place: int) -> NDArray[np.bool_] | bool:
+    return True if alike is None else ~alike(place)
+
+
 def _omitted(  # noqa: PLR0913 - as above
-    probability: Scores,
+    answers: Scores,
     chosen: Sequence[Chosen],
     forbidden: frozenset[int],
     over_budget: frozenset[int],
     admitted: NDArray[np.bool_] | None,
     knobs: CoverKnobs,
 ) -> tuple[Omitted, ...]:
-    if not len(probability):
+    if not len(answers):
         return ()
-    best = probability.max(axis=0)
+    best = answers.max(axis=0)
     taken = {each.place for each in chosen}
     omitted = []
     for place in np.argsort(-best, kind="stable"):
@@ -217,7 +231,7 @@ def _exclusion(
         return Exclusion.FORBIDDEN
     if place in over_budget:
         return Exclusion.OVER_BUDGET
-    return Exclusion.REDUNDANT if best[place] >= knobs.min_gain else Exclusion.WEAK_EVIDENCE
+    return Exclusion.REDUNDANT if best[place] >= knobs.min_answer else Exclusion.WEAK_EVIDENCE
 
 
 def _too_small(budget_tokens: int, agents: Sequence[CatalogAgent]) -> BudgetTooSmall:

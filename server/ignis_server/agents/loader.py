@@ -64,13 +64,14 @@ class AgentLoader:
         admitted = snapshot.admitted(project.filter)
         cover = cover_needs(
             catalog.agents,
-            relevance.probability,
+            relevance.answers,
             budget_tokens=budget_tokens,
             max_detail=project.max_detail,
             required=required,
             named=named,
             forbidden=forbidden,
             admitted=admitted,
+            alike=snapshot.index.alike,
         )
         considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
         bundle = _bundle(snapshot, relevance, cover)
@@ -145,16 +146,16 @@ def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tupl
     """
     if not relevance.needs:
         return relevance, frozenset()
-    probability = relevance.probability.copy()
+    answers = relevance.answers.copy()
     found: set[int] = set()
     for row, need in enumerate(relevance.needs):
         called = names.places_in(need)
-        probability[row, list(called)] = CERTAIN
+        answers[row, list(called)] = CERTAIN
         found |= called
     for place in names.places_in(text) - found:
-        probability[int(np.argmax(probability[:, place])), place] = CERTAIN
+        answers[int(np.argmax(answers[:, place])), place] = CERTAIN
         found.add(place)
-    return replace(relevance, probability=probability), frozenset(found)
+    return replace(relevance, answers=answers), frozenset(found)
 
 
 def _bundle(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> Bundle:
@@ -173,14 +174,14 @@ def _bundle(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> Bundle:
 def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[Need, ...]:
     places = [chosen.place for chosen in cover.chosen]
     return tuple(
-        Need(text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.probability[row], places))
+        Need(text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.answers[row], places))
         for row, text in enumerate(relevance.needs)
     )
 
 
-def _answering(catalog: Catalog, probability: Scores, places: Sequence[int]) -> tuple[str, ...]:
-    answering = [place for place in places if probability[place] >= ANSWERS]
-    answering.sort(key=lambda place: (-probability[place], place))
+def _answering(catalog: Catalog, answers: Scores, places: Sequence[int]) -> tuple[str, ...]:
+    answering = [place for place in places if answers[place] >= ANSWERS]
+    answering.sort(key=lambda place: (-answers[place], place))
     return tuple(catalog.agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
 
 

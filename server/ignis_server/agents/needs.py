@@ -1,6 +1,7 @@
 """What a brief asks for: its text taken apart into needs, each a clause that says one thing."""
 
 import re
+from collections.abc import Iterator
 
 from ignis_server.agents.model import Project
 from ignis_server.agents.words import words_of
@@ -11,12 +12,16 @@ __all__ = ["needs_of"]
 # comes after the last is taken together as one more need.
 MAX_NEEDS = 40
 
-# Clauses of up to this many telling words say one thing; longer ones are split further.
+# Clauses of up to this many telling words say one thing; longer ones are split at conjunctions.
 SHORT_CLAUSE_WORDS = 3
 
-LINE_MARKUP = re.compile(r"^[\s>#*+-]+|^\s*\d+[.)]\s+", re.MULTILINE)
-CLAUSE_END = re.compile(r"[;,!?\n()\[\]]+|[.:](?:\s+|$)|\s[-–—]+\s")
+LINE_MARKUP = re.compile(r"^(?:[\s>#*+-]+|\s*\d+[.)]\s+)", re.MULTILINE)
+SENTENCE_END = re.compile(r"[;!?\n]+|[.:](?:\s+|$)|\s[-–—]+\s")
+CLAUSE_END = re.compile(r"[,()\[\]]+")
 CONJUNCTION = re.compile(r"\b(?:and|or|plus|with|using|on|via|as well as|deployed to|needs|for)\b", re.IGNORECASE)
+# Names of technologies: a capital, digit or sign; at the start of a sentence any word has a capital.
+NAME = re.compile(r"[A-Z]|[\d+#]")
+NAME_AT_START = re.compile(r"\B[A-Z]|[\d+#]")
 
 
 def needs_of(project: Project) -> tuple[str, ...]:
@@ -32,14 +37,34 @@ def needs_of(project: Project) -> tuple[str, ...]:
     return tuple(unique)
 
 
-def _clauses(text: str) -> list[str]:
-    pieces = (piece.strip() for piece in CLAUSE_END.split(LINE_MARKUP.sub("", text)))
-    return [part for piece in pieces for part in _split_long(piece)]
+def _clauses(text: str) -> Iterator[str]:
+    for sentence in SENTENCE_END.split(LINE_MARKUP.sub("", text)):
+        yield from _joined([part for clause in CLAUSE_END.split(sentence) for part in _split_long(clause)])
 
 
 def _split_long(clause: str) -> list[str]:
-    """Split a long clause at its conjunctions; parts that say nothing go to their neighbour."""
-    if len(words_of(clause)) <= SHORT_CLAUSE_WORDS:
-        return [clause] if words_of(clause) else []
-    parts = (part.strip() for part in CONJUNCTION.split(clause))
-    return [part for part in parts if words_of(part)]
+    """Split a long clause at its conjunctions; parts of mere conversation are dropped."""
+    parts = [clause] if len(words_of(clause)) <= SHORT_CLAUSE_WORDS else CONJUNCTION.split(clause)
+    return [part.strip() for part in parts if words_of(part)]
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """Give parts of one plain word back to their neighbour: "phone and e-mail" is no need for e-mail.
+
+    A word that looks like a name ("Kubernetes") does say something by itself.
+    """
+    joined: list[str] = []
+    is_thin = False
+    for number, part in enumerate(parts):
+        was_thin, is_thin = is_thin, _is_thin(part, is_first=number == 0)
+        if joined and (is_thin or was_thin):
+            joined[-1] = f"{joined[-1]}, {part}"
+            is_thin = False
+        else:
+            joined.append(part)
+    return joined
+
+
+def _is_thin(part: str, *, is_first: bool) -> bool:
+    looks_like_name = (NAME_AT_START if is_first else NAME).search(part)
+    return len(words_of(part)) == 1 and not looks_like_name

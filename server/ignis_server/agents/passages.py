@@ -15,6 +15,10 @@ __all__ = ["PassageIndex", "passages_of"]
 MAX_PASSAGES = 32
 MIN_WORDS = 3
 
+# Collections copy agents from pack to pack and change a word or two. In four public catalogs of 1,185 agents, the
+# most alike pair with different bodies has a cosine of 0.936; of the copies, all but a few lie above 0.94.
+ALIKE = 0.94
+
 CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 MARKUP = re.compile(r"^[\s>#*+-]+|^\s*\d+[.)]\s+|[*_`]{1,3}|\|")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
@@ -44,6 +48,10 @@ class PassageIndex:
     def head_similarities(self, needs: Vectors) -> Vectors:
         """Return the cosine of each need (row) with each agent's name and description (column)."""
         return needs @ self._descriptions.T
+
+    def alike(self, place: int) -> NDArray[np.bool_]:
+        """Return which agents say of themselves what one agent says; itself among them."""
+        return np.asarray(self._descriptions @ self._descriptions[place] >= ALIKE)
 
     def passage_similarities(self, need: Vectors, places: NDArray[np.int64]) -> Vectors:
         """Return the cosine of one need with the best passage of each of some agents, -1 for none."""

@@ -47,10 +47,10 @@ class AgentSearch:
         began = self._clock.elapsed_seconds()
         snapshot = self._snapshot()
         relevance = snapshot.index.relevance((query,))
-        probability = relevance.probability[0]
+        answers = relevance.answers[0]
         admitted = snapshot.admitted(agent_filter)
-        telling = admitted & ((relevance.lexical[0] > 0) | (probability >= ANSWERS))
-        order = [int(place) for place in np.argsort(-probability, kind="stable") if telling[place]]
+        telling = admitted & ((relevance.lexical[0] > 0) | (answers >= ANSWERS))
+        order = [int(place) for place in np.argsort(-answers, kind="stable") if telling[place]]
         found = tuple(
             Found(
                 snapshot.catalog.agents[place],

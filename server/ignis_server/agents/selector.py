@@ -33,12 +33,12 @@ class MatchedWord:
 class Relevance:
     """How well each agent (column) answers each need (row); columns are places in the catalog.
 
-    `probability` is the calibrated relevance, 0 to 1, that choices are made by. `lexical` is the share
-    of the best lexical score of the need, 0 to 1; `semantic` a cosine, -1 to 1. Both are for explanation.
+    `answers` is the chance, 0 to 1, that the agent answers the need; choices are made by it. `lexical` is the
+    share of the best lexical score of the need, 0 to 1; `semantic` a cosine, -1 to 1. Both are for explanation.
     """
 
     needs: tuple[str, ...]
-    probability: Scores
+    answers: Scores
     lexical: Scores
     semantic: Scores
 
@@ -52,6 +52,10 @@ class SelectionIndex(Protocol):
 
     def matched_words(self, need: str, place: int) -> tuple[MatchedWord, ...]:
         """Return the words that a need shares with an agent, most telling first."""
+        ...
+
+    def alike(self, place: int) -> NDArray[np.bool_]:
+        """Return which agents are copies of an agent in all but details; itself among them."""
         ...
 
 
@@ -76,7 +80,11 @@ class HybridKnobs:
     and meaning weigh alike. In a small catalog mean and deviation say little: they are mixed with what is
     usual elsewhere (`usual_*`), as if `prior_agents` more agents had been seen.
 
-    `slope` and `offset` turn the sum of both distances into a probability of relevance.
+    How well an agent answers a need is the product of two things: the chance that this catalog answers the need
+    at all, from the distance and cosine of its best agent (`answerable_*`, a logistic regression on requests
+    of the catalog against requests of other catalogs), and the agent's odds against that best one, which fall
+    by e for each 1/`odds_slope` of distance. The first lets several agents be right at once: with a dozen
+    security reviewers in the catalog each of them answers "security review", though none stands out.
     """
 
     candidates: int = 64
@@ -86,8 +94,10 @@ class HybridKnobs:
     usual_lexical_deviation: float = 0.1
     usual_semantic_mean: float = 0.15
     usual_semantic_deviation: float = 0.09
-    slope: float = 0.58
-    offset: float = -6.0
+    odds_slope: float = 0.58
+    answerable_per_distance: float = 0.2
+    answerable_per_cosine: float = 7.65
+    answerable_offset: float = -4.74
 
 
 class HybridSelector:
@@ -129,13 +139,15 @@ class _HybridIndex:
         knobs = self._knobs
         distance = self._distances(lexical, knobs.usual_lexical_mean, knobs.usual_lexical_deviation)
         distance += self._distances(semantic, knobs.usual_semantic_mean, knobs.usual_semantic_deviation)
-        if len(needs) > 1:
-            distance = (1 - knobs.context_share) * distance[:-1] + knobs.context_share * distance[-1]
         count = len(needs)
+        answerable = self._answerable(distance[:count], semantic[:count])
+        if count > 1:
+            distance = (1 - knobs.context_share) * distance[:-1] + knobs.context_share * distance[-1]
+        odds = np.exp(knobs.odds_slope * (distance - distance.max(axis=1, keepdims=True)))
         best = np.maximum(lexical[:count].max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return Relevance(
             needs=tuple(needs),
-            probability=(1 / (1 + np.exp(-(knobs.slope * distance + knobs.offset)))).astype(np.float32),
+            answers=(answerable * odds).astype(np.float32),
             lexical=lexical[:count] / best,
             semantic=semantic[:count],
         )
@@ -149,6 +161,10 @@ class _HybridIndex:
                 weights[word.text] = max(found.values())
         ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
         return tuple(MatchedWord(text, weight) for text, weight in ordered)
+
+    def alike(self, place: int) -> NDArray[np.bool_]:
+        """Return which agents are copies of an agent in all but details; itself among them."""
+        return self._passages.alike(place)
 
     def _lexical(self, text: str) -> Scores:
         """Return BM25F scores as a share of what the rarity of the text's words would allow."""
@@ -171,6 +187,14 @@ class _HybridIndex:
             heads = similarities[row, places]
             combined[row, places] = np.where(best > -1, (heads + best) / 2, heads)
         return combined
+
+    def _answerable(self, distance: Scores, semantic: Scores) -> Scores:
+        """Return for each need, as a column, the chance that the catalog answers it at all."""
+        best = np.argmax(distance, axis=1, keepdims=True)
+        knobs = self._knobs
+        evidence = knobs.answerable_per_distance * np.take_along_axis(distance, best, axis=1)
+        evidence += knobs.answerable_per_cosine * np.take_along_axis(semantic, best, axis=1)
+        return (1 / (1 + np.exp(-(evidence + knobs.answerable_offset)))).astype(np.float32)
 
     def _likely(self, lexical: Scores, similarities: Scores) -> NDArray[np.int64]:
         knobs = self._knobs
