@@ -24,10 +24,9 @@ MAX_METADATA_BYTES: Final = 64 << 10
 
 # Four attempts wait about 0.1, 0.2 and 0.4 s (each ±20 %): long enough for another replica to take over.
 #
-# The throttle keeps retries from feeding an outage. Each failed attempt takes one of `maxTokens`, each success
-# gives back `tokenRatio`, and there are no retries below half: after 50 failures calls fail at once, and a
-# server that works half of the time gets one retry for ten successes. All clients of a target in this process
-# share it.
+# The throttle keeps retries from feeding an outage. Each failed attempt takes one of `maxTokens`, a success
+# gives back `tokenRatio`, and below half nothing is retried: that is after 50 failures, and from then on
+# there is one retry for ten successes. All clients of a target in this process share it.
 SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
@@ -49,9 +48,9 @@ OPTIONS: Final = (
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
-    # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence, and
-    # 10 s for its answer. An idle connection is not pinged, and a silent call only twice (gRPC's own bound), so
-    # that no server of stock settings takes offence.
+    # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence,
+    # 10 s for its answer. An idle connection is not pinged, and a silent call only twice (gRPC's own bound),
+    # so that servers of stock settings take no offence.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # A retry is of no use before the next attempt to connect, which gRPC would put off by 1 s at first and by

@@ -1,7 +1,5 @@
 """The client: a method for each thing that a caller can ask of an Ignis server."""
 
-# ruff: noqa: ASYNC109 - a timeout here is the deadline that is sent with the call; the server honours it too.
-
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
@@ -37,9 +35,8 @@ class IgnisClient:
     Make one for each address, keep it, and share it between tasks: it holds one connection, which opens with
     the first call and mends itself. Make it where an event loop runs; leave it by `async with` or `close()`.
 
-    Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server,
-    or one that is shutting down (UNAVAILABLE), is tried up to four times, 0.1 to 2 s apart; a server that
-    refuses connections makes itself known in about 0.7 s. Nothing else is retried.
+    Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server
+    (UNAVAILABLE) is tried up to four times, about 0.1, 0.2 and 0.4 s apart. Nothing else is retried.
 
     Every method raises a subclass of IgnisError where a call does not end well, and ValueError or TypeError,
     without a call, for arguments that no request can hold.

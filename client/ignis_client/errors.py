@@ -74,7 +74,7 @@ class IgnisError(Exception):
         message: What happened, for people.
         code: The status code of the call.
         reason: A name of ignis.errors.v1.ErrorReason without its prefix, such as "AGENT_NOT_FOUND"; empty
-            where the failure is not the service's own. Newer servers may have reasons that are not listed there.
+            where the failure is not the service's own. Newer servers may send reasons that are not listed.
         metadata: Each fact of the message, by name.
         retry_after: How long to wait before trying again, where the server says so.
         violations: Every rule that the request breaks.

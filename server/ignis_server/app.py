@@ -58,9 +58,7 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
         def live() -> Snapshot:
             return snapshot
 
-        loader = AgentLoader(
-            live, default_budget_tokens=settings.default_budget_tokens, clock=clock, signals=signals
-        )
+        loader = AgentLoader(live, default_budget_tokens=settings.default_budget_tokens, clock=clock, signals=signals)
         search = AgentSearch(live, clock=clock, signals=signals)
         service = AgentLoaderService(live, loader, search)
         async with serving(

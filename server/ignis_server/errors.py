@@ -19,6 +19,8 @@ __all__ = [
     "Violation",
 ]
 
+MAX_SHOWN_AGENTS = 3
+
 
 class IgnisError(Exception):
     """Anything that this service foresees to go wrong; `str()` of it is fit for a caller."""
@@ -46,8 +48,7 @@ class MalformedMessage(IgnisError):
     def __init__(self, message_type: str) -> None:
         self.message_type = message_type
         super().__init__(
-            f"the request is not a valid {message_type}: a string field is not UTF-8, "
-            "or the bytes are not Protobuf"
+            f"the request is not a valid {message_type}: a string field is not UTF-8, or the bytes are not Protobuf"
         )
 
 
@@ -95,9 +96,7 @@ class AmbiguousAgent(IgnisError):
         self.agent = agent
         self.agent_ids = agent_ids
         self.count = count
-        super().__init__(
-            f"{count} agents are called {agent!r}: say which by its id, such as {' or '.join(agent_ids)}"
-        )
+        super().__init__(f"{count} agents are called {agent!r}: say which by its id, such as {' or '.join(agent_ids)}")
 
 
 class TeamNotFound(IgnisError):
@@ -117,7 +116,8 @@ class BudgetTooSmall(IgnisError):
         self.budget_tokens = budget_tokens
         self.smallest_tokens = smallest_tokens
         self.smallest_agents = smallest_agents
-        shown = ", ".join(smallest_agents[:3]) + (", …" if len(smallest_agents) > 3 else "")
+        more = len(smallest_agents) - MAX_SHOWN_AGENTS
+        shown = ", ".join(smallest_agents[:MAX_SHOWN_AGENTS]) + (f" and {more} more" if more > 0 else "")
         cards = "card" if len(smallest_agents) == 1 else "cards"
         super().__init__(
             f"budget_tokens {budget_tokens} is below the smallest bundle, {smallest_tokens} tokens "

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ignis_server.errors import SettingsInvalid
@@ -21,9 +22,7 @@ class Settings(BaseSettings):
     catalog_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Directories that hold agents, separated by ':'."
     )
-    listen: str = Field(
-        default="127.0.0.1:50051", description="Host and port to serve on; port 0 takes a free one."
-    )
+    listen: str = Field(default="127.0.0.1:50051", description="Host and port to serve on; port 0 takes a free one.")
     insecure: bool = Field(
         default=False, description="Serve on other hosts than loopback although nothing authenticates callers."
     )
@@ -84,15 +83,13 @@ class Settings(BaseSettings):
         """
         host = self.listen.rpartition(":")[0]
         if host not in LOOPBACK_HOSTS and not self.insecure:
-            raise SettingsInvalid(
-                (
-                    f"listen: {self.listen} is open to other machines, and callers are not authenticated: "
-                    "listen on 127.0.0.1, or say --insecure (IGNIS_INSECURE=true) behind a mesh that authenticates",
-                )
+            mistake = (
+                f"listen: {self.listen} is open to other machines, and callers are not authenticated: "
+                "listen on 127.0.0.1, or say --insecure (IGNIS_INSECURE=true) behind a mesh that authenticates"
             )
+            raise SettingsInvalid((mistake,))
 
 
-def _mistake(error: object) -> str:
-    assert isinstance(error, dict)
+def _mistake(error: ErrorDetails) -> str:
     name = ".".join(str(part) for part in error["loc"])
     return f"{name}: {error['input']!r} is refused: {error['msg']}"

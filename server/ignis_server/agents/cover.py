@@ -20,7 +20,18 @@ from ignis_server.agents.model import DetailLevel
 from ignis_server.agents.text_index import Scores
 from ignis_server.errors import BudgetTooSmall
 
-__all__ = ["Chosen", "Cover", "CoverKnobs", "Exclusion", "Inclusion", "Omitted", "Required", "cover_needs"]
+__all__ = [
+    "Chosen",
+    "Cover",
+    "CoverKnobs",
+    "Exclusion",
+    "Inclusion",
+    "Offer",
+    "Omitted",
+    "Required",
+    "Terms",
+    "cover_needs",
+]
 
 
 class Inclusion(Enum):
@@ -89,6 +100,43 @@ class CoverKnobs:
     min_evidence: float = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What there is to choose from.
+
+    Attributes:
+        agents: All agents of the catalog, whose order breaks ties.
+        answers: The chance that each agent (column) answers each need (row), 0 to 1.
+        alike: Tells which agents are copies of one: they answer what it answers, however uncertain that is, so none
+            of them is taken beside it unless it is required.
+    """
+
+    agents: Sequence[CatalogAgent]
+    answers: Scores
+    alike: Callable[[int], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a choice must keep to; agents are given by their places.
+
+    Attributes:
+        budget_tokens: What the chosen may cost together.
+        admitted: Which agents may be taken by evidence.
+        max_detail: The most detailed level allowed.
+        required: Agents to take whatever their evidence, in order; as cards at least.
+        named: Agents that the brief calls by name.
+        forbidden: Agents never to take.
+    """
+
+    budget_tokens: int
+    admitted: NDArray[np.bool_]
+    max_detail: DetailLevel = DetailLevel.FULL
+    required: tuple[Required, ...] = ()
+    named: frozenset[int] = frozenset()
+    forbidden: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class _Purse:
     """The tokens that are left, and what they were spent on."""
@@ -106,132 +154,80 @@ class _Purse:
         return False
 
 
-def cover_needs(
-    agents: Sequence[CatalogAgent],
-    answers: Scores,
-    *,
-    budget_tokens: int,
-    max_detail: DetailLevel,
-    required: Sequence[Required] = (),
-    named: frozenset[int] = frozenset(),
-    forbidden: frozenset[int] = frozenset(),
-    admitted: NDArray[np.bool_] | None = None,
-    alike: Callable[[int], NDArray[np.bool_]] | None = None,
-    knobs: CoverKnobs = CoverKnobs(),  # noqa: B008 - frozen
-) -> Cover:
+def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> Cover:
     """Choose agents for needs under a budget.
-
-    Args:
-        agents: All agents of the catalog, whose order breaks ties.
-        answers: The chance that each agent (column) answers each need (row), 0 to 1.
-        budget_tokens: What the chosen may cost together.
-        max_detail: The most detailed level allowed.
-        required: Agents to take whatever their evidence, in order; cards at least.
-        named: Agents that the brief calls by name.
-        forbidden: Agents never to take.
-        admitted: Which agents may be taken by evidence; all, if absent.
-        alike: Tells which agents are copies of one that was chosen: they answer what it answers, however
-            uncertain that is, so none of them is taken beside it.
-        knobs: Where evidence ends.
 
     Raises:
         BudgetTooSmall: The budget holds not even the cards of the required agents or, where none is
             required, the smallest card of an agent worth taking.
     """
-    purse = _Purse(budget_tokens)
-    _take_required(purse, agents, required, max_detail)
-    allowed = np.ones(len(agents), bool) if admitted is None else admitted.copy()
-    allowed &= answers.max(axis=0, initial=0.0) >= knobs.min_answer
-    allowed[[*forbidden, *(each.place for each in required)]] = False
-    unanswered = np.prod(1 - answers[:, [each.place for each in required]], axis=1)
-    for each in required:
-        allowed &= _unlike(alike, each.place)
-    over_budget = _take_by_gain(purse, agents, answers, unanswered, allowed, named, max_detail, alike, knobs)
+    knobs = knobs or CoverKnobs()
+    purse = _Purse(terms.budget_tokens)
+    _take_required(purse, offer, terms)
+    over_budget = _take_by_gain(purse, offer, terms, knobs)
     if over_budget and not purse.chosen:
-        smallest = min(over_budget, key=lambda place: (agents[place].card_tokens, place))
-        raise _too_small(budget_tokens, [agents[smallest]])
-    omitted = _omitted(answers, purse.chosen, forbidden, frozenset(over_budget), admitted, knobs)
-    return Cover(tuple(purse.chosen), omitted, budget_tokens - purse.left)
+        smallest = min(over_budget, key=lambda place: (offer.agents[place].card_tokens, place))
+        raise _too_small(terms.budget_tokens, [offer.agents[smallest]])
+    taken = frozenset(each.place for each in purse.chosen)
+    return Cover(
+        chosen=tuple(purse.chosen),
+        omitted=_omitted(offer, terms, knobs, taken=taken, over_budget=over_budget),
+        tokens=terms.budget_tokens - purse.left,
+    )
 
 
-def _take_required(
-    purse: _Purse, agents: Sequence[CatalogAgent], required: Sequence[Required], max_detail: DetailLevel
-) -> None:
+def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
     """Take every required agent: all as cards first, so that one long one cannot crowd out the rest."""
-    cards = sum(agents[each.place].card_tokens for each in required)
-    if cards > purse.left:
-        raise _too_small(purse.left, [agents[each.place] for each in required])
-    reserved = cards
-    for each in required:
-        agent = agents[each.place]
+    agents = [offer.agents[each.place] for each in terms.required]
+    reserved = sum(agent.card_tokens for agent in agents)
+    if reserved > purse.left:
+        raise _too_small(purse.left, agents)
+    for agent, each in zip(agents, terms.required, strict=True):
         reserved -= agent.card_tokens
         purse.left -= reserved
-        purse.buy(agent, each.place, each.inclusion, max_detail)
+        purse.buy(agent, each.place, each.inclusion, terms.max_detail)
         purse.left += reserved
 
 
-def _take_by_gain(  # noqa: PLR0913 - one step of one algorithm, named for its own sake
-    purse: _Purse,
-    agents: Sequence[CatalogAgent],
-    answers: Scores,
-    unanswered: Scores,
-    allowed: NDArray[np.bool_],
-    named: frozenset[int],
-    max_detail: DetailLevel,
-    alike: Callable[[int], NDArray[np.bool_]] | None,
-    knobs: CoverKnobs,
-) -> list[int]:
+def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) -> frozenset[int]:
     """Take the agent of the greatest gain until none is worth it; return those there was no room for."""
-    over_budget = []
+    required = [each.place for each in terms.required]
+    allowed = terms.admitted & (offer.answers.max(axis=0, initial=0.0) >= knobs.min_answer)
+    allowed[[*terms.forbidden, *required]] = False
+    for place in required:
+        allowed &= ~offer.alike(place)
+    unanswered = np.prod(1 - offer.answers[:, required], axis=1)
+    over_budget: set[int] = set()
     while allowed.any():
-        gains = np.where(allowed, unanswered @ answers, -1.0)
+        gains = np.where(allowed, unanswered @ offer.answers, -1.0)
         place = int(np.argmax(gains))
         if gains[place] < knobs.min_gain:
             break
         allowed[place] = False
-        inclusion = Inclusion.NAMED if place in named else Inclusion.SELECTED
-        if purse.buy(agents[place], place, inclusion, max_detail):
-            unanswered = unanswered * (1 - answers[:, place])
-            allowed &= _unlike(alike, place)
+        inclusion = Inclusion.NAMED if place in terms.named else Inclusion.SELECTED
+        if purse.buy(offer.agents[place], place, inclusion, terms.max_detail):
+            unanswered = unanswered * (1 - offer.answers[:, place])
+            allowed &= ~offer.alike(place)
         else:
-            over_budget.append(place)
-    return over_budget
+            over_budget.add(place)
+    return frozenset(over_budget)
 
 
-def _unlike(alike: Callable[[int], NDArray[np.bool_]] | None, place: int) -> NDArray[np.bool_] | bool:
-    return True if alike is None else ~alike(place)
-
-
-def _omitted(  # noqa: PLR0913 - as above
-    answers: Scores,
-    chosen: Sequence[Chosen],
-    forbidden: frozenset[int],
-    over_budget: frozenset[int],
-    admitted: NDArray[np.bool_] | None,
-    knobs: CoverKnobs,
+def _omitted(
+    offer: Offer, terms: Terms, knobs: CoverKnobs, *, taken: frozenset[int], over_budget: frozenset[int]
 ) -> tuple[Omitted, ...]:
-    if not len(answers):
-        return ()
-    best = answers.max(axis=0)
-    taken = {each.place for each in chosen}
-    omitted = []
-    for place in np.argsort(-best, kind="stable"):
-        if best[place] < knobs.min_evidence:
-            break
-        if int(place) in taken or (admitted is not None and not admitted[place]):
-            continue
-        omitted.append(Omitted(int(place), _exclusion(int(place), best, forbidden, over_budget, knobs)))
-    return tuple(omitted)
+    """Return the agents that had evidence and were not taken, best first, each with the reason."""
+    best = offer.answers.max(axis=0, initial=0.0)
+    places = [int(place) for place in np.argsort(-best, kind="stable") if best[place] >= knobs.min_evidence]
 
+    def exclusion(place: int) -> Exclusion:
+        if place in terms.forbidden:
+            return Exclusion.FORBIDDEN
+        if place in over_budget:
+            return Exclusion.OVER_BUDGET
+        return Exclusion.REDUNDANT if best[place] >= knobs.min_answer else Exclusion.WEAK_EVIDENCE
 
-def _exclusion(
-    place: int, best: Scores, forbidden: frozenset[int], over_budget: frozenset[int], knobs: CoverKnobs
-) -> Exclusion:
-    if place in forbidden:
-        return Exclusion.FORBIDDEN
-    if place in over_budget:
-        return Exclusion.OVER_BUDGET
-    return Exclusion.REDUNDANT if best[place] >= knobs.min_answer else Exclusion.WEAK_EVIDENCE
+    return tuple(Omitted(place, exclusion(place)) for place in places if terms.admitted[place] and place not in taken)
 
 
 def _too_small(budget_tokens: int, agents: Sequence[CatalogAgent]) -> BudgetTooSmall:

@@ -66,9 +66,7 @@ class WordllamaEmbedder:
         return np.concatenate(rows) if rows else np.zeros((0, self.dimensions), np.float32)
 
     def _pool(self, texts: Sequence[str]) -> Vectors:
-        encoded = self._tokenizer.encode_batch_fast(
-            [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
-        )
+        encoded = self._tokenizer.encode_batch_fast([text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False)
         pooled = np.zeros((len(texts), self.dimensions), np.float32)
         for row, encoding in zip(pooled, encoded, strict=True):
             if encoding.ids:
@@ -88,9 +86,7 @@ def load_wordllama() -> WordllamaEmbedder:
     logging.getLogger().addHandler(logging.NullHandler())
     import wordllama  # noqa: PLC0415 - slow to import, and only a server needs it
 
-    model = wordllama.WordLlama.load(
-        cache_dir=Path(wordllama.__file__).parent, disable_download=True
-    )
+    model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
     return WordllamaEmbedder(
         np.ascontiguousarray(model.embedding, np.float32),
         model.tokenizer,

@@ -7,7 +7,7 @@ import numpy as np
 
 from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.cover import Cover, Inclusion, Required, cover_needs
+from ignis_server.agents.cover import Cover, Inclusion, Offer, Required, Terms, cover_needs
 from ignis_server.agents.explanation import ANSWERS, evidence_for
 from ignis_server.agents.model import Project
 from ignis_server.agents.names import NameIndex
@@ -63,15 +63,15 @@ class AgentLoader:
         relevance, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
         admitted = snapshot.admitted(project.filter)
         cover = cover_needs(
-            catalog.agents,
-            relevance.answers,
-            budget_tokens=budget_tokens,
-            max_detail=project.max_detail,
-            required=required,
-            named=named,
-            forbidden=forbidden,
-            admitted=admitted,
-            alike=snapshot.index.alike,
+            Offer(catalog.agents, relevance.answers, snapshot.index.alike),
+            Terms(
+                budget_tokens=budget_tokens,
+                admitted=admitted,
+                max_detail=project.max_detail,
+                required=required,
+                named=named,
+                forbidden=forbidden,
+            ),
         )
         considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
         bundle = _bundle(snapshot, relevance, cover)
@@ -115,7 +115,7 @@ class AgentLoader:
         )
 
 
-def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> list[Required]:
+def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> tuple[Required, ...]:
     """Return the agents that must be loaded, each once: those required by name, then those of teams."""
     inclusions: dict[int, Inclusion] = {}
     contradictions = []
@@ -136,7 +136,7 @@ def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> 
             place = catalog.place_of(agent_id)
             if place not in forbidden:
                 inclusions.setdefault(place, Inclusion.TEAM)
-    return [Required(place, inclusion) for place, inclusion in inclusions.items()]
+    return tuple(Required(place, inclusion) for place, inclusion in inclusions.items())
 
 
 def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tuple[Relevance, frozenset[int]]:
@@ -185,9 +185,7 @@ def _answering(catalog: Catalog, answers: Scores, places: Sequence[int]) -> tupl
     return tuple(catalog.agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
 
 
-def _left_out(
-    snapshot: Snapshot, relevance: Relevance, cover: Cover, project: Project
-) -> tuple[LeftOutAgent, ...]:
+def _left_out(snapshot: Snapshot, relevance: Relevance, cover: Cover, project: Project) -> tuple[LeftOutAgent, ...]:
     agents = snapshot.catalog.agents
     return tuple(
         LeftOutAgent(

@@ -16,7 +16,7 @@ MAX_NEEDS = 40
 SHORT_CLAUSE_WORDS = 3
 
 LINE_MARKUP = re.compile(r"^(?:[\s>#*+-]+|\s*\d+[.)]\s+)", re.MULTILINE)
-SENTENCE_END = re.compile(r"[;!?\n]+|[.:](?:\s+|$)|\s[-–—]+\s")
+SENTENCE_END = re.compile(r"[;!?\n]+|[.:](?:\s+|$)|\s[-\N{EN DASH}\N{EM DASH}]+\s")
 CLAUSE_END = re.compile(r"[,()\[\]]+")
 CONJUNCTION = re.compile(r"\b(?:and|or|plus|with|using|on|via|as well as|deployed to|needs|for)\b", re.IGNORECASE)
 # Names of technologies: a capital, digit or sign; at the start of a sentence any word has a capital.

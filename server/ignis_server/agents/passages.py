@@ -72,10 +72,7 @@ def passages_of(definition: AgentDefinition) -> list[str]:
     body = CODE_BLOCK.sub("", definition.body)
     lines = (MARKUP.sub(" ", line).strip() for line in (*definition.examples, *body.splitlines()))
     sentences = [
-        sentence
-        for line in lines
-        for sentence in SENTENCE_END.split(line)
-        if len(sentence.split()) >= MIN_WORDS
+        sentence for line in lines for sentence in SENTENCE_END.split(line) if len(sentence.split()) >= MIN_WORDS
     ]
     size = -(-len(sentences) // MAX_PASSAGES)
     if size <= 1:

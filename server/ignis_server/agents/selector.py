@@ -21,6 +21,10 @@ from ignis_server.agents.words import terms_of, words_of
 __all__ = ["HybridKnobs", "HybridSelector", "MatchedWord", "Relevance", "SelectionIndex", "Selector"]
 
 
+# Keeps the distance of a score that alone makes up the spread finite: at most 4.5 times the inner one.
+MIN_SPREAD = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class MatchedWord:
     """A word that a need and an agent share, as the need writes it, and how much it tells."""
@@ -170,7 +174,7 @@ class _HybridIndex:
         """Return BM25F scores as a share of what the rarity of the text's words would allow."""
         terms = set(terms_of(text))
         ceiling = sum(self._words.rarity(term) for term in sorted(terms))
-        return self._words.scores(terms) / np.float32(ceiling or 1.0)
+        return (self._words.scores(terms) / (ceiling or 1.0)).astype(np.float32)
 
     def _semantic(self, vectors: Vectors, lexical: Scores) -> Scores:
         """Return cosines: half the description's, half the best passage's, for likely agents.
@@ -194,19 +198,28 @@ class _HybridIndex:
         knobs = self._knobs
         evidence = knobs.answerable_per_distance * np.take_along_axis(distance, best, axis=1)
         evidence += knobs.answerable_per_cosine * np.take_along_axis(semantic, best, axis=1)
-        return (1 / (1 + np.exp(-(evidence + knobs.answerable_offset)))).astype(np.float32)
+        chance: Scores = (1 / (1 + np.exp(-(evidence + knobs.answerable_offset)))).astype(np.float32)
+        return chance
 
     def _likely(self, lexical: Scores, similarities: Scores) -> NDArray[np.int64]:
         knobs = self._knobs
         rough = self._distances(lexical, knobs.usual_lexical_mean, knobs.usual_lexical_deviation)
         rough += self._distances(similarities, knobs.usual_semantic_mean, knobs.usual_semantic_deviation)
-        order = np.argsort(-rough, axis=1, kind="stable")[:, : knobs.candidates]
-        return np.sort(order, axis=1).astype(np.int64)
+        places: NDArray[np.int64] = np.argsort(-rough, axis=1, kind="stable")[:, : knobs.candidates]
+        return np.sort(places, axis=1)
 
     def _distances(self, scores: Scores, usual_mean: float, usual_deviation: float) -> Scores:
-        """Return distances from the mean in standard deviations, both shrunk towards what is usual."""
+        """Return how far scores stand out: in standard deviations from the mean, as if they were not in it.
+
+        Both are shrunk towards what is usual. Leaving a score out of its own yardstick (an externally studentised
+        residual; Cook and Weisberg, "Residuals and Influence in Regression", 1982) matters in small catalogs,
+        where the one good agent would otherwise make good look ordinary.
+        """
         size, prior = scores.shape[1], self._knobs.prior_agents
         mean = (scores.sum(axis=1, keepdims=True) + prior * usual_mean) / (size + prior)
         spread = np.square(scores - mean).sum(axis=1, keepdims=True) + prior * usual_deviation**2
         deviation = np.sqrt(spread / (size + prior))
-        return ((scores - mean) / deviation).astype(np.float32)
+        inner = (scores - mean) / deviation
+        leverage = np.square(inner) / (size + prior)
+        distances: Scores = (inner / np.sqrt(np.maximum(1 - leverage, MIN_SPREAD))).astype(np.float32)
+        return distances

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 
-import grpc
-
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceServicer
 from ignis_server.agents import wire
@@ -41,9 +39,7 @@ class AgentLoaderService(AgentLoaderServiceServicer):
     async def GetCatalog(self, request: pb.GetCatalogRequest, context: object) -> pb.GetCatalogResponse:
         return wire.from_catalog(self._snapshot(), default_budget_tokens=self._loader.default_budget_tokens)
 
-    async def ListDiagnostics(
-        self, request: pb.ListDiagnosticsRequest, context: object
-    ) -> pb.ListDiagnosticsResponse:
+    async def ListDiagnostics(self, request: pb.ListDiagnosticsRequest, context: object) -> pb.ListDiagnosticsResponse:
         return wire.from_diagnostic_page(wire.to_diagnostic_page(request), self._snapshot().catalog)
 
     async def WatchCatalog(

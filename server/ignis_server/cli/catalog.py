@@ -37,7 +37,7 @@ class Least(StrEnum):
 def lint(
     directories: Directories,
     severity: Annotated[Least, typer.Option(help="The least severity to show.")] = Least.NOTE,
-    as_json: AsJson = False,  # noqa: FBT002 - a flag
+    as_json: AsJson = False,
 ) -> None:
     """Name every file that holds no agent or has something wrong, with the line and how to mend it.
 
@@ -55,7 +55,7 @@ def lint(
 
 
 @app.command("list")
-def list_agents(directories: Directories, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag
+def list_agents(directories: Directories, as_json: AsJson = False) -> None:
     """List the agents with their formats and exact token counts."""
     catalog = _compiled(directories)
     if as_json:

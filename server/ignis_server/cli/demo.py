@@ -40,7 +40,9 @@ def demo(
     directory, text = catalog or EXAMPLES / "catalog", brief or EXAMPLES / "briefs" / "storefront.md"
     for path in (directory, text):
         if not path.exists():
-            raise CatalogUnusable(path, "there is nothing there", "run the demo in a checkout, or say --catalog and --brief")
+            raise CatalogUnusable(
+                path, "there is nothing there", "run the demo in a checkout, or say --catalog and --brief"
+            )
     configure_logs("warning")
     is_true = asyncio.run(_demo(Console(), directory, text.read_text(encoding="utf-8"), budget))
     raise typer.Exit(0 if is_true else 1)

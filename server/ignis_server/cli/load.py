@@ -24,7 +24,7 @@ class Detail(StrEnum):
     FULL = "full"
 
 
-def load(  # noqa: PLR0913 - flags
+def load(
     brief: Annotated[str, typer.Argument(help="What the project is and needs; '-' reads standard input.")] = "",
     file: Annotated[Path | None, typer.Option(help="Read the brief from a file.", exists=True, dir_okay=False)] = None,
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER")] = "127.0.0.1:50051",

@@ -93,9 +93,7 @@ def _why_not(agent: LeftOutAgent) -> str:
 
 
 def _savings(loaded: Loaded) -> Table:
-    table = Table(
-        title="Tokens saved", title_justify="left", box=None, header_style="bold", pad_edge=False
-    )
+    table = Table(title="Tokens saved", title_justify="left", box=None, header_style="bold", pad_edge=False)
     table.add_column("against")
     table.add_column("that way", justify="right")
     table.add_column("this bundle", justify="right")
@@ -113,4 +111,3 @@ def _savings(loaded: Loaded) -> Table:
 def _share(baseline: Baseline) -> str:
     style = "green" if baseline.saved_tokens >= 0 else "red"
     return f"[{style}]{baseline.saved_ratio:.1%}[/]"
-

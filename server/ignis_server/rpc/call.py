@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
 from ignis_server.rpc.status import Failure
 
 __all__ = ["Call", "Interceptor"]
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class Call:
     metadata: Mapping[str, str | bytes]
     code: grpc.StatusCode = grpc.StatusCode.OK
     failure: Failure | None = None
-    state: dict[type, object] = field(default_factory=dict)
+    _memory: dict[type, Any] = field(default_factory=dict)
 
     @property
     def service_name(self) -> str:
@@ -36,13 +38,22 @@ class Call:
         """The method's name within its service."""
         return self.method.rpartition("/")[2]
 
+    def remember(self, value: object) -> None:
+        """Keep something until the call has ended, under its type; each interceptor has types of its own."""
+        self._memory[type(value)] = value
+
+    def recall(self, kind: type[T]) -> T:
+        """Return what was remembered of a type."""
+        value: T = self._memory[kind]
+        return value
+
 
 class Interceptor(Protocol):
     """Something done around every call, the same for all four shapes.
 
     Interceptors run in the order they were given, and their `call_finished` in reverse. Both run in the task of
-    the call, so context variables set at the start hold for the handler. What an interceptor must remember
-    between the two it keeps in `call.state` under its own type.
+    the call, so context variables set at the start hold for the handler. What an interceptor must know from one to
+    the other it lets the call remember.
     """
 
     async def call_started(self, call: Call) -> None:

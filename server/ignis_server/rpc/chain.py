@@ -20,6 +20,7 @@ log = structlog.get_logger()
 # Messages are whatever the generated code says; only here, where every method passes, are they Any.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class _Malformed:
@@ -42,9 +43,9 @@ class Chain(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MaybeHandler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> MaybeHandler:
         """Return the wrapped handler of a method; unknown methods are left to gRPC, which refuses them."""
         method = handler_call_details.method
         wrapped = self._wrapped.get(method)
@@ -165,8 +166,9 @@ def _note(call: Call, error: BaseException, context: Context) -> None:
 
 
 def _code_set_on(context: Context) -> grpc.StatusCode:
-    code = context.code()
-    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN
+    # An integer where the handler set one; the table of codes knows both.
+    code: object = context.code()
+    return next((known for known in grpc.StatusCode if code in {known, known.value[0]}), grpc.StatusCode.UNKNOWN)
 
 
 async def _finish(call: Call, started: list[Interceptor]) -> None:

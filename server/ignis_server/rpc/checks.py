@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TypeVar
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.descriptor import EnumDescriptor
 
 from ignis_server.errors import InvalidRequest, Violation
 
@@ -64,12 +64,12 @@ class Checks:
             self.add(field, f"{value:g} is not between {least:g} and {most:g}")
         return value
 
-    def member(self, field: str, value: int, kind: EnumTypeWrapper, known: Callable[[int], T | None]) -> T | None:
+    def member(self, field: str, value: int, kind: EnumDescriptor, known: Callable[[int], T | None]) -> T | None:
         """Check that the number of an enum is one that the API defines, and return its meaning."""
         meaning = known(value)
         if meaning is None:
-            names = ", ".join(name for name, number in kind.items() if known(number) is not None)
-            self.add(field, f"{value} is no {kind.DESCRIPTOR.name}: send one of {names}")
+            names = ", ".join(each.name for each in kind.values if known(each.number) is not None)
+            self.add(field, f"{value} is no {kind.name}: send one of {names}")
         return meaning
 
     def page_size(self, value: int, *, default: int, most: int) -> int:

@@ -20,8 +20,8 @@ __all__ = ["RpcServer", "ServerLimits", "serving"]
 class ServerLimits:
     """Bounds of a server.
 
-    A request carries at most a brief of 64 KiB and lists of names; 1 MiB leaves room for all of them at their
-    limits and more, so that one just beyond is answered by us, with the field's name, and not by gRPC.
+    A request carries at most a brief of 64 KiB and lists of names. 4 MiB leave room for all of them far beyond
+    their limits, so that a brief of a megabyte is answered by us, with the field's name, and not by gRPC.
     """
 
     max_request_bytes: int = 4 << 20
@@ -45,7 +45,7 @@ async def serving(
     register: Sequence[Callable[[grpc.aio.Server], None]],
     service_names: Sequence[str],
     interceptors: Sequence[Interceptor],
-    limits: ServerLimits = ServerLimits(),  # noqa: B008 - frozen
+    limits: ServerLimits,
 ) -> AsyncIterator[RpcServer]:
     """Serve until the block ends, then drain: report NOT_SERVING, finish calls, and stop.
 

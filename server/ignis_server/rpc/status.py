@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from ignis_server import errors
 from ignis_server.errors import IgnisError, Violation

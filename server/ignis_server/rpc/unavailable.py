@@ -12,7 +12,7 @@ from ignis_server.errors import MethodUnavailable
 __all__ = ["unavailable_service"]
 
 
-def unavailable_service(service: ServiceDescriptor) -> "grpc.GenericRpcHandler[Any, Any]":
+def unavailable_service(service: ServiceDescriptor) -> grpc.GenericRpcHandler:
     """Return handlers that answer UNIMPLEMENTED to every method of a service."""
     return grpc.method_handlers_generic_handler(
         service.full_name, {method.name: _handler(service, method) for method in service.methods}
@@ -26,7 +26,7 @@ def _handler(service: ServiceDescriptor, method: MethodDescriptor) -> "grpc.RpcM
         "stream" if method.server_streaming else "unary",
     )
     make = getattr(grpc, f"{shape[0]}_{shape[1]}_rpc_method_handler")
-    handler: "grpc.RpcMethodHandler[Any, Any]" = make(
+    handler: grpc.RpcMethodHandler[Any, Any] = make(
         _refuse_stream(name) if method.server_streaming else _refuse(name),
         request_deserializer=GetMessageClass(method.input_type).FromString,
         response_serializer=GetMessageClass(method.output_type).SerializeToString,

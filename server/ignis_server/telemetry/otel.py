@@ -57,9 +57,7 @@ async def telemetry(settings: TelemetrySettings, clock: Clock) -> AsyncIterator[
         meter = NoOpMeterProvider().get_meter(SCOPE)
         yield Telemetry(OtelSignals(meter), RpcTelemetry(tracer, meter, clock))
         return
-    resource = Resource.create(
-        {"service.name": settings.service_name, "service.version": version("ignis-agents")}
-    )
+    resource = Resource.create({"service.name": settings.service_name, "service.version": version("ignis-agents")})
     insecure = not settings.endpoint.startswith("https://")
     spans = BatchSpanProcessor(
         OTLPSpanExporter(endpoint=settings.endpoint, insecure=insecure),

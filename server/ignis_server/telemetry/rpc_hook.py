@@ -72,12 +72,11 @@ class RpcTelemetry:
             call.method.lstrip("/"), context=parent, kind=SpanKind.SERVER, attributes=_attributes(call)
         )
         token = otel_context.attach(trace.set_span_in_context(span, parent))
-        call.state[_Watch] = _Watch(span, token, self._clock.elapsed_seconds())
+        call.remember(_Watch(span, token, self._clock.elapsed_seconds()))
 
     async def call_finished(self, call: Call) -> None:
         """Close the span with the status that the client sees, and record the duration."""
-        watch = call.state[_Watch]
-        assert isinstance(watch, _Watch)
+        watch = call.recall(_Watch)
         attributes = _attributes(call) | {rpc_attributes.RPC_RESPONSE_STATUS_CODE: call.code.name}
         if call.code is not grpc.StatusCode.OK:
             attributes[error_attributes.ERROR_TYPE] = call.failure.reason if call.failure else call.code.name

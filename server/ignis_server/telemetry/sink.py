@@ -31,10 +31,7 @@ class _Traces(traces_grpc.TraceServiceServicer):
         self, request: traces.ExportTraceServiceRequest, context: object
     ) -> traces.ExportTraceServiceResponse:
         self._received.spans.update(
-            span.name
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
+            span.name for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
         )
         return traces.ExportTraceServiceResponse()
 

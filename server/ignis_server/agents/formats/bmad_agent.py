@@ -32,7 +32,9 @@ class BmadAgent:
             agent, diagnostics = values.get("agent"), ()
         except YamlError as error:
             agent, diagnostics = _fields_below_agent(block[1]), (_invalid(file.path, first_line, error),)
-        fields = {key: value for key, value in agent.items() if isinstance(value, str)} if isinstance(agent, dict) else {}
+        fields = (
+            {key: value for key, value in agent.items() if isinstance(value, str)} if isinstance(agent, dict) else {}
+        )
         title, use = fields.get("title", ""), fields.get("whenToUse", "")
         definition = AgentDefinition(
             agent_id=id_of(file.path),

@@ -104,9 +104,7 @@ def _lenient_fields(
     ]
     for key, value, line in _entries(head.split("\n")):
         if key in fields:
-            remarks.append(
-                Remark(line, "duplicate-key", f"the key {key!r} stands here again", "remove one of the two")
-            )
+            remarks.append(Remark(line, "duplicate-key", f"the key {key!r} stands here again", "remove one of the two"))
         fields[key] = value
     return fields, tuple(_warning(path, remark, first_line) for remark in remarks)
 

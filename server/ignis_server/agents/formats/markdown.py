@@ -115,7 +115,9 @@ class _Remarks:
 def _name(given: str, fallback: str, remarks: _Remarks) -> str:
     name = " ".join(given.split())
     if not name:
-        remarks.warn("missing-name", f"has no name in its front matter; it is called {fallback!r}", f"add name: {fallback}")
+        remarks.warn(
+            "missing-name", f"has no name in its front matter; it is called {fallback!r}", f"add name: {fallback}"
+        )
         return fallback[:MAX_NAME_CHARACTERS]
     if len(name) > MAX_NAME_CHARACTERS:
         remarks.warn(

@@ -1,0 +1,47 @@
+"""Fixtures that cost seconds and are shared by the whole run: models, and a server with a small catalog."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ignis_client import IgnisClient
+from ignis_server.agents.embedding import WordllamaEmbedder, load_wordllama
+from ignis_server.agents.tokenizer import TiktokenTokenizer, load_o200k_base
+from ignis_server.app import running
+from ignis_server.rpc.server import RpcServer
+from ignis_server.settings import Settings
+from support.catalogs import write_files
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> TiktokenTokenizer:
+    """The real tokenizer."""
+    return load_o200k_base()
+
+
+@pytest.fixture(scope="session")
+def embedder() -> WordllamaEmbedder:
+    """The real embedder."""
+    return load_wordllama()
+
+
+@pytest.fixture(scope="session")
+def small_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small catalog."""
+    return write_files(tmp_path_factory.mktemp("catalog"))
+
+
+@pytest.fixture(scope="session")
+async def server(small_catalog: Path) -> AsyncIterator[RpcServer]:
+    """The real server on a free loopback port, serving the small catalog."""
+    async with running(Settings.read(catalog_paths=(small_catalog,), listen="127.0.0.1:0")) as started:
+        yield started
+
+
+@pytest.fixture
+async def ignis(server: RpcServer) -> AsyncIterator[IgnisClient]:
+    """A client of the server."""
+    async with asyncio.timeout(30), IgnisClient(server.address) as client:
+        yield client

@@ -1,0 +1,179 @@
+"""Loading agents, through the real client from the real server."""
+
+import hashlib
+
+import pytest
+
+from ignis_client import DetailLevel, IgnisClient
+from ignis_client.errors import AgentNotFound, BudgetTooSmall, InvalidRequest
+from ignis_server.agents.tokenizer import TiktokenTokenizer
+
+BRIEF = "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs a security review"
+
+
+async def test_a_brief_gets_the_agents_that_answer_it_and_no_other(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(BRIEF)
+
+    assert {agent.agent.name for agent in loaded.agents} == {
+        "kubernetes-operator",
+        "nextjs-developer",
+        "payments-engineer",
+        "postgres-dba",
+        "security-reviewer",
+    }
+
+
+async def test_every_need_names_the_agents_that_answer_it(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(BRIEF)
+
+    answered_by = {need.text: need.agent_ids[0] for need in loaded.needs}
+
+    assert answered_by == {
+        "Next.js storefront": "frontend/nextjs-developer",
+        "Stripe payments": "payments/payments-engineer",
+        "PostgreSQL": "backend/postgres-dba",
+        "deployed to Kubernetes": "operations/kubernetes-operator",
+        "needs a security review": "security/security-reviewer",
+    }
+
+
+async def test_a_brief_that_nobody_answers_gets_an_empty_bundle_and_says_so(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents("Renegotiate the lease of our warehouse in Rotterdam")
+
+    assert loaded.agents == ()
+    assert loaded.text == ""
+    assert [need.answered for need in loaded.needs] == [False] * len(loaded.needs)
+
+
+async def test_reported_tokens_equal_a_recount_of_the_returned_bytes(
+    ignis: IgnisClient, tokenizer: TiktokenTokenizer
+) -> None:
+    loaded = await ignis.load_agents(BRIEF)
+
+    recounted = tokenizer.count([loaded.text, *(agent.content for agent in loaded.agents)])
+
+    assert recounted == [loaded.bundle.tokens, *(agent.tokens for agent in loaded.agents)]
+    assert loaded.savings.loaded_tokens == loaded.bundle.tokens
+
+
+async def test_the_digest_is_that_of_the_returned_bytes(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(BRIEF)
+
+    assert loaded.bundle.digest == f"sha256:{hashlib.sha256(loaded.text.encode()).hexdigest()}"
+    assert loaded.bundle.size_bytes == len(loaded.text.encode())
+
+
+async def test_the_bundle_keeps_to_the_budget_by_sending_cards(ignis: IgnisClient) -> None:
+    whole = await ignis.load_agents(BRIEF)
+
+    loaded = await ignis.load_agents(BRIEF, budget_tokens=whole.bundle.tokens - 1)
+
+    assert loaded.bundle.tokens <= whole.bundle.tokens - 1
+    assert DetailLevel.CARD in {agent.detail for agent in loaded.agents}
+
+
+async def test_the_order_of_tags_does_not_change_the_bytes(ignis: IgnisClient) -> None:
+    one = await ignis.load_agents(tags=["kubernetes", "PostgreSQL"])
+
+    other = await ignis.load_agents(tags=["postgresql", "Kubernetes", "kubernetes"])
+
+    assert one.text == other.text
+    assert [agent.id for agent in one.agents] == ["backend/postgres-dba", "operations/kubernetes-operator"]
+
+
+async def test_savings_against_loading_all_are_those_of_the_whole_catalog(ignis: IgnisClient) -> None:
+    catalog = await ignis.get_catalog()
+
+    savings = (await ignis.load_agents(BRIEF)).savings
+
+    assert savings.load_all.baseline_tokens == catalog.full_tokens
+    assert savings.index_only.baseline_tokens == catalog.card_tokens
+    assert savings.load_all.saved_tokens == catalog.full_tokens - savings.loaded_tokens
+    assert savings.cached_load_all.saved_tokens == pytest.approx(
+        0.1 * catalog.full_tokens - 1.25 * savings.loaded_tokens
+    )
+
+
+async def test_required_agents_and_teams_are_loaded_whatever_the_brief_says(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(required_agents=["sourdough"], required_teams=["Duo"])
+
+    reasons = {agent.agent.name: agent.reason.value for agent in loaded.agents}
+
+    assert reasons == {"sourdough": "required", "pm": "team", "postgres-dba": "team"}
+
+
+async def test_a_forbidden_agent_is_left_out_with_the_reason(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents("tune PostgreSQL queries", forbidden_agents=["postgres-dba"])
+
+    assert {each.id: each.reason.value for each in loaded.left_out}["backend/postgres-dba"] == "forbidden"
+    assert "backend/postgres-dba" not in {agent.id for agent in loaded.agents}
+
+
+async def test_an_agent_called_by_name_is_loaded_for_that(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents("let the postgres dba and @haiku look at it")
+
+    reasons = {agent.agent.name: agent.reason.value for agent in loaded.agents}
+
+    assert reasons == {"postgres-dba": "named", "haiku": "named"}
+
+
+@pytest.mark.parametrize("budget", [-5, 0, 1])
+async def test_a_tiny_budget_names_the_smallest_bundle(ignis: IgnisClient, budget: int) -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        await ignis.load_agents(BRIEF, budget_tokens=budget)
+
+    smallest = await ignis.load_agents(
+        required_agents=caught.value.smallest_agents, budget_tokens=caught.value.smallest_tokens
+    )
+    assert smallest.bundle.tokens == caught.value.smallest_tokens
+    assert f"budget_tokens {budget} is below the smallest bundle" in str(caught.value)
+
+
+async def test_an_unknown_agent_is_answered_with_the_nearest_names(ignis: IgnisClient) -> None:
+    with pytest.raises(AgentNotFound) as caught:
+        await ignis.load_agents(BRIEF, required_agents=["postgres-dab"])
+
+    assert caught.value.nearest[0] == "postgres-dba"
+
+
+async def test_a_request_that_says_nothing_is_refused(ignis: IgnisClient) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await ignis.load_agents("  \n ")
+
+    assert [violation.field for violation in caught.value.violations] == ["brief"]
+
+
+async def test_a_brief_of_a_megabyte_is_refused_with_its_size_and_the_limit(ignis: IgnisClient) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await ignis.load_agents("x" * 1_000_000)
+
+    (violation,) = caught.value.violations
+    assert violation.field == "brief"
+    assert violation.description == "1000000 bytes are more than the 65536 allowed: shorten it"
+
+
+async def test_all_violations_are_told_at_once(ignis: IgnisClient) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        await ignis.load_agents("x", tags=["", "y" * 200], budget_tokens=99_000_000, categories=[" "])
+
+    assert [violation.field for violation in caught.value.violations] == [
+        "tags[0]",
+        "tags[1]",
+        "filter.categories[0]",
+        "budget_tokens",
+    ]
+
+
+async def test_an_agent_both_required_and_forbidden_is_refused(ignis: IgnisClient) -> None:
+    with pytest.raises(InvalidRequest, match="also in forbidden_agents"):
+        await ignis.load_agents("x", required_agents=["haiku"], forbidden_agents=["skills/haiku"])
+
+
+async def test_a_refused_request_changes_nothing(ignis: IgnisClient) -> None:
+    before = await ignis.load_agents(BRIEF)
+
+    with pytest.raises(InvalidRequest):
+        await ignis.load_agents(BRIEF, budget_tokens=-1)
+    after = await ignis.load_agents(BRIEF)
+
+    assert after == before

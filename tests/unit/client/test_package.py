@@ -1,0 +1,84 @@
+"""What the package is to those who import it."""
+
+import subprocess
+import sys
+from dataclasses import fields
+from enum import Enum
+
+import pytest
+from google.protobuf.descriptor import Descriptor, EnumDescriptor
+
+import ignis_client
+from ignis.agents.v1 import agent_loader_pb2 as pb
+
+MESSAGES = [
+    (ignis_client.Agent, pb.Agent.DESCRIPTOR),
+    (ignis_client.AgentSummary, pb.AgentSummary.DESCRIPTOR),
+    (ignis_client.Baseline, pb.Baseline.DESCRIPTOR),
+    (ignis_client.Bundle, pb.Bundle.DESCRIPTOR),
+    (ignis_client.Catalog, pb.Catalog.DESCRIPTOR),
+    (ignis_client.CategoryCount, pb.CategoryCount.DESCRIPTOR),
+    (ignis_client.Diagnostic, pb.Diagnostic.DESCRIPTOR),
+    (ignis_client.Evidence, pb.Evidence.DESCRIPTOR),
+    (ignis_client.FormatCount, pb.FormatCount.DESCRIPTOR),
+    (ignis_client.LeftOutAgent, pb.LeftOutAgent.DESCRIPTOR),
+    (ignis_client.Loaded, pb.LoadAgentsResponse.DESCRIPTOR),
+    (ignis_client.LoadedAgent, pb.LoadedAgent.DESCRIPTOR),
+    (ignis_client.Need, pb.Need.DESCRIPTOR),
+    (ignis_client.Savings, pb.Savings.DESCRIPTOR),
+    (ignis_client.SearchResult, pb.SearchResult.DESCRIPTOR),
+    (ignis_client.SeverityCount, pb.SeverityCount.DESCRIPTOR),
+    (ignis_client.Team, pb.Team.DESCRIPTOR),
+    (ignis_client.TokenPrices, pb.TokenPrices.DESCRIPTOR),
+]
+
+# Fields that no server fills in yet.
+NOT_SERVED = {"ignis.agents.v1.LoadAgentsResponse": {"expected_recall", "epoch"}}
+
+ENUMS = [
+    (ignis_client.AgentFormat, pb.AgentFormat.DESCRIPTOR),
+    (ignis_client.CacheOutcome, pb.CacheOutcome.DESCRIPTOR),
+    (ignis_client.DetailLevel, pb.DetailLevel.DESCRIPTOR),
+    (ignis_client.ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
+    (ignis_client.InclusionReason, pb.InclusionReason.DESCRIPTOR),
+    (ignis_client.Severity, pb.Severity.DESCRIPTOR),
+]
+
+
+@pytest.mark.parametrize(("kind", "descriptor"), MESSAGES)
+def test_types_have_the_fields_of_the_api(kind: type, descriptor: Descriptor) -> None:
+    names = [field.name for field in descriptor.fields]
+
+    assert [field.name for field in fields(kind)] == [
+        name for name in names if name not in NOT_SERVED.get(descriptor.full_name, ())
+    ]
+
+
+@pytest.mark.parametrize(("kind", "descriptor"), ENUMS)
+def test_enums_have_the_values_of_the_api(kind: type[Enum], descriptor: EnumDescriptor) -> None:
+    unspecified, *values = [value.name for value in descriptor.values]
+    prefix = unspecified.removesuffix("UNSPECIFIED")
+
+    assert list(kind.__members__) == ["UNKNOWN", *(value.removeprefix(prefix) for value in values)]
+
+
+def test_public_names_are_there() -> None:
+    assert [name for name in ignis_client.__all__ if not hasattr(ignis_client, name)] == []
+
+
+def test_import_needs_only_the_base_install() -> None:
+    """Callers install grpcio, protobuf and googleapis-common-protos; nothing else may be imported."""
+    script = "import sys, ignis_client; print(*{name.partition('.')[0] for name in sys.modules})"
+
+    imported = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+
+    third_party = set(imported.split()) - sys.stdlib_module_names
+    assert third_party <= {"__main__", "google", "grpc", "ignis", "ignis_client", *at_start()}
+
+
+def at_start() -> set[str]:
+    """Return what an interpreter imports by itself, such as the hooks of editable installs."""
+    script = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    )
