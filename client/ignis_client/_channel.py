@@ -13,7 +13,7 @@ __all__ = ["Metadata", "open_channel", "to_metadata"]
 
 Metadata = tuple[tuple[str, str], ...]
 
-SERVICES: Final = agent_loader_pb2.DESCRIPTOR.services_by_name.values()
+AGENT_LOADER: Final = agent_loader_pb2.DESCRIPTOR.services_by_name["AgentLoaderService"].full_name
 
 # The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose. gRPC's own bound, 4 MiB, is met at a tenth.
 MAX_RESPONSE_BYTES: Final = 64 << 20
@@ -30,7 +30,7 @@ MAX_METADATA_BYTES: Final = 64 << 10
 SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [{"service": service.full_name} for service in SERVICES],
+            "name": [{"service": AGENT_LOADER}],
             "waitForReady": False,
             "retryPolicy": {
                 "maxAttempts": 4,

@@ -42,6 +42,9 @@ BY_CODE: Final[Mapping[grpc.StatusCode, type[IgnisError]]] = MappingProxyType(
         grpc.StatusCode.RESOURCE_EXHAUSTED: errors.LimitReached,
         grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
         grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+        grpc.StatusCode.INTERNAL: errors.ServerError,
+        grpc.StatusCode.UNKNOWN: errors.ServerError,
+        grpc.StatusCode.DATA_LOSS: errors.ServerError,
     }
 )
 
@@ -56,7 +59,7 @@ def error_from(rpc_error: grpc.aio.AioRpcError) -> IgnisError:
     except (KeyError, ValueError):
         # No reason, one that is newer than this client, or one without the facts its class reads: the code
         # still says what the caller can do.
-        return BY_CODE.get(failure.code, errors.ServerError)(failure)
+        return BY_CODE.get(failure.code, IgnisError)(failure)
 
 
 def _failure_of(rpc_error: grpc.aio.AioRpcError) -> Failure:

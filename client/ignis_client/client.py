@@ -38,8 +38,8 @@ class IgnisClient:
     Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server
     (UNAVAILABLE) is tried up to four times, about 0.1, 0.2 and 0.4 s apart. Nothing else is retried.
 
-    Every method raises a subclass of IgnisError where a call does not end well, and ValueError or TypeError,
-    without a call, for arguments that no request can hold.
+    Every method raises an IgnisError where a call does not end well, mostly a subclass that says what to do, and
+    ValueError or TypeError, without a call, for arguments that no request can hold.
     """
 
     def __init__(

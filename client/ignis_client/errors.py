@@ -16,7 +16,8 @@
     ├── DigestMismatch          load again
     └── ServerError             tell the operator
 
-Cancellation is no error of these: asyncio.CancelledError passes through a call untouched.
+A status that none of these foresees is an IgnisError and no more; `code` says what it is. Cancellation is no
+error of these: asyncio.CancelledError passes through a call untouched.
 """
 
 from collections.abc import Mapping
@@ -205,7 +206,7 @@ class DigestMismatch(IgnisError):
 
 
 class ServerError(IgnisError):
-    """The server failed, or ended the call in a way that this client does not foresee.
+    """The server failed in a way that it does not foresee.
 
     Attributes:
         error_id: Finds the story in the server's log; None where the server gave none.

@@ -125,7 +125,7 @@ class Terms:
         admitted: Which agents may be taken by evidence.
         max_detail: The most detailed level allowed.
         required: Agents to take whatever their evidence, in order; as cards at least.
-        named: Agents that the brief calls by name.
+        named: Agents that the brief calls by name, which are taken before all others but the required.
         forbidden: Agents never to take.
     """
 
@@ -133,7 +133,7 @@ class Terms:
     admitted: NDArray[np.bool_]
     max_detail: DetailLevel = DetailLevel.FULL
     required: tuple[Required, ...] = ()
-    named: frozenset[int] = frozenset()
+    named: tuple[int, ...] = ()
     forbidden: frozenset[int] = frozenset()
 
 
@@ -190,21 +190,22 @@ def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
 
 
 def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) -> frozenset[int]:
-    """Take the agent of the greatest gain until none is worth it; return those there was no room for."""
+    """Take the named agents, then that of the greatest gain until none is worth it; return those without room."""
     required = [each.place for each in terms.required]
     allowed = terms.admitted & (offer.answers.max(axis=0, initial=0.0) >= knobs.min_answer)
     allowed[[*terms.forbidden, *required]] = False
     for place in required:
         allowed &= ~offer.alike(place)
     unanswered = np.prod(1 - offer.answers[:, required], axis=1)
+    named = [place for place in terms.named if allowed[place]]
     over_budget: set[int] = set()
     while allowed.any():
         gains = np.where(allowed, unanswered @ offer.answers, -1.0)
-        place = int(np.argmax(gains))
-        if gains[place] < knobs.min_gain:
+        place = named.pop(0) if named else int(np.argmax(gains))
+        inclusion = Inclusion.NAMED if place in terms.named else Inclusion.SELECTED
+        if gains[place] < knobs.min_gain and inclusion is Inclusion.SELECTED:
             break
         allowed[place] = False
-        inclusion = Inclusion.NAMED if place in terms.named else Inclusion.SELECTED
         if purse.buy(offer.agents[place], place, inclusion, terms.max_detail):
             unanswered = unanswered * (1 - offer.answers[:, place])
             allowed &= ~offer.alike(place)

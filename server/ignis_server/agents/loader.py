@@ -139,23 +139,21 @@ def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> 
     return tuple(Required(place, inclusion) for place, inclusion in inclusions.items())
 
 
-def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tuple[Relevance, frozenset[int]]:
-    """Make agents that the text calls by name certain for the need that does so; return their places too.
+def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tuple[Relevance, tuple[int, ...]]:
+    """Make the agents that a text calls by name certain, and return their places too.
 
-    A name that was torn apart when the text was split into needs counts for the need the agent answers best.
+    Each is certain for the need that it answers best. Of several agents of one name, the one that answers best is
+    meant, and of equals the first by id.
     """
-    if not relevance.needs:
-        return relevance, frozenset()
+    mentions = names.mentions_in(text) if relevance.needs else ()
+    if not mentions:
+        return relevance, ()
     answers = relevance.answers.copy()
-    found: set[int] = set()
-    for row, need in enumerate(relevance.needs):
-        called = names.places_in(need)
-        answers[row, list(called)] = CERTAIN
-        found |= called
-    for place in names.places_in(text) - found:
+    best = answers.max(axis=0)
+    named = tuple(dict.fromkeys(max(places, key=lambda place: (best[place], -place)) for places in mentions))
+    for place in named:
         answers[int(np.argmax(answers[:, place])), place] = CERTAIN
-        found.add(place)
-    return replace(relevance, answers=answers), frozenset(found)
+    return replace(relevance, answers=answers), named
 
 
 def _bundle(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> Bundle:

@@ -36,16 +36,19 @@ class NameIndex:
             max((len(name) for name in places), default=0),
         )
 
-    def places_in(self, text: str) -> frozenset[int]:
-        """Return the places of all agents whose name of several words, or marked name of one, stands in a text."""
+    def mentions_in(self, text: str) -> tuple[tuple[int, ...], ...]:
+        """Return for each name of several words, and each marked name of one, the places of all agents called so.
+
+        In the order of the text, each name once.
+        """
         pieces = _pieces(text)
-        found: set[int] = set()
-        for start in range(len(pieces)):
-            for length in range(2, min(self._longest, len(pieces) - start) + 1):
-                found.update(self._places.get(pieces[start : start + length], ()))
-        for marked in MARKED.findall(text):
-            found.update(self._places.get((marked.lower(),), ()))
-        return frozenset(found)
+        names = [
+            pieces[start : start + length]
+            for start in range(len(pieces))
+            for length in range(2, min(self._longest, len(pieces) - start) + 1)
+        ]
+        names += [(marked.lower(),) for marked in MARKED.findall(text)]
+        return tuple(self._places[name] for name in dict.fromkeys(names) if name in self._places)
 
 
 def _pieces(text: str) -> tuple[str, ...]:
