@@ -15,6 +15,9 @@ from ignis_server.rpc.status import failure_of, new_error_id, unforeseen_failure
 
 __all__ = ["Chain"]
 
+# The client's clock may strike a little before ours, and its cancellation then arrives before our own deadline.
+DEADLINE_SLACK_SECONDS = 0.02
+
 log = structlog.get_logger()
 
 # Messages are whatever the generated code says; only here, where every method passes, are they Any.
@@ -157,12 +160,19 @@ def _note(call: Call, error: BaseException, context: Context) -> None:
         case grpc.aio.AbortError():
             call.code = _code_set_on(context)
         case asyncio.CancelledError() | GeneratorExit():
-            call.code = grpc.StatusCode.CANCELLED
+            call.code = _code_of_cancellation(context)
         case Exception():
             error_id = new_error_id()
             log.error("call.failed", method=call.method, error_id=error_id, exc_info=error)
             call.failure = unforeseen_failure(error_id)
             call.code = call.failure.code
+
+
+def _code_of_cancellation(context: Context) -> grpc.StatusCode:
+    """Tell a deadline that has passed from a client that went away; gRPC cancels the handler for both."""
+    remaining = context.time_remaining()
+    has_passed = remaining is not None and remaining <= DEADLINE_SLACK_SECONDS
+    return grpc.StatusCode.DEADLINE_EXCEEDED if has_passed else grpc.StatusCode.CANCELLED
 
 
 def _code_set_on(context: Context) -> grpc.StatusCode:

@@ -32,7 +32,7 @@ MESSAGES = [
     (ignis_client.TokenPrices, pb.TokenPrices.DESCRIPTOR),
 ]
 
-# Fields that no server fills in yet.
+# Fields of features that no server serves yet.
 NOT_SERVED = {"ignis.agents.v1.LoadAgentsResponse": {"expected_recall", "epoch"}}
 
 ENUMS = [

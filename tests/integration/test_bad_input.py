@@ -1,0 +1,145 @@
+"""Requests that no well-behaved client sends, made by hand: each gets one clear error."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceStub
+from ignis.workflow.v1 import workflow_pb2
+from ignis.workflow.v1.workflow_pb2_grpc import WorkflowServiceStub
+from ignis_server.rpc.server import RpcServer
+
+
+@pytest.fixture
+async def channel(server: RpcServer) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(server.address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stub(channel: grpc.aio.Channel) -> AgentLoaderServiceStub:
+    return AgentLoaderServiceStub(channel)
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            info = error_details_pb2.ErrorInfo()
+            status_pb2.Status.FromString(bytes(value)).details[0].Unpack(info)
+            return info.reason
+    return ""
+
+
+async def test_invalid_utf8_is_the_callers_mistake(channel: grpc.aio.Channel) -> None:
+    method = channel.unary_unary("/ignis.agents.v1.AgentLoaderService/LoadAgents")
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await method(b"\x0a\x02\xff\xfe")
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of(caught.value) == "MALFORMED_MESSAGE"
+    assert "ignis.agents.v1.LoadAgentsRequest" in (caught.value.details() or "")
+
+
+async def test_an_unknown_enum_value_is_refused_with_those_there_are(stub: AgentLoaderServiceStub) -> None:
+    request = pb.ListAgentsRequest.FromString(b"\x0a\x03\x0a\x01\x63")  # filter.formats = [99]
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListAgents(request)
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "filter.formats[0]: 99 is no AgentFormat" in (caught.value.details() or "")
+    assert "AGENT_FORMAT_BMAD_AGENT" in (caught.value.details() or "")
+
+
+@pytest.mark.parametrize("token", ["x", "ü", "e30", "A" * 9_000])
+async def test_a_malformed_page_token_is_refused(stub: AgentLoaderServiceStub, token: str) -> None:
+    for method, request in (
+        (stub.ListAgents, pb.ListAgentsRequest(page_token=token)),
+        (stub.SearchAgents, pb.SearchAgentsRequest(query="x", page_token=token)),
+        (stub.ListDiagnostics, pb.ListDiagnosticsRequest(page_token=token)),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await method(request)
+
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
+
+
+async def test_a_page_token_of_another_search_is_refused(stub: AgentLoaderServiceStub) -> None:
+    first = await stub.SearchAgents(pb.SearchAgentsRequest(query="code, queries, release", page_size=1))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.SearchAgents(pb.SearchAgentsRequest(query="another", page_token=first.next_page_token))
+
+    assert first.next_page_token
+    assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
+
+
+async def test_pages_of_one_have_every_agent_once(stub: AgentLoaderServiceStub) -> None:
+    whole = await stub.ListAgents(pb.ListAgentsRequest())
+    ids: list[str] = []
+    token = ""
+    while True:
+        page = await stub.ListAgents(pb.ListAgentsRequest(page_size=1, page_token=token))
+        ids += [agent.id for agent in page.agents]
+        token = page.next_page_token
+        if not token:
+            break
+
+    assert ids == [agent.id for agent in whole.agents]
+
+
+async def test_a_negative_page_size_is_refused(stub: AgentLoaderServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListAgents(pb.ListAgentsRequest(page_size=-1))
+
+    assert "page_size: -1 is negative" in (caught.value.details() or "")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.LoadAgentsRequest(brief="x", min_recall=0.95),
+        pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle()),
+        pb.LoadAgentsRequest(brief="x", max_detail=pb.DETAIL_LEVEL_CORE),
+    ],
+)
+async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(
+    stub: AgentLoaderServiceStub, request_: pb.LoadAgentsRequest
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.LoadAgents(request_)
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert reason_of(caught.value) == "FEATURE_UNAVAILABLE"
+
+
+async def test_methods_that_are_not_served_yet_say_so(
+    stub: AgentLoaderServiceStub, channel: grpc.aio.Channel
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as watched:
+        await anext(aiter(stub.WatchCatalog(pb.WatchCatalogRequest())))
+    with pytest.raises(grpc.aio.AioRpcError) as started:
+        await WorkflowServiceStub(channel).StartRun(workflow_pb2.StartRunRequest())
+
+    for caught in (watched, started):
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert reason_of(caught.value) == "METHOD_UNAVAILABLE"
+
+
+async def test_every_violation_of_a_load_is_in_the_details(stub: AgentLoaderServiceStub) -> None:
+    request = pb.LoadAgentsRequest(
+        brief="x" * 70_000, task="y" * 9_000, tags=["t"] * 65, prices=pb.TokenPrices(cache_read=float("nan"))
+    )
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.LoadAgents(request)
+
+    bad = error_details_pb2.BadRequest()
+    ((_, packed),) = [item for item in caught.value.trailing_metadata() or () if item[0].endswith("-bin")]
+    status_pb2.Status.FromString(bytes(packed)).details[1].Unpack(bad)
+    assert {each.field for each in bad.field_violations} == {"brief", "task", "tags", "prices.cache_read"}
