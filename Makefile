@@ -58,8 +58,12 @@ fix: $(VENV)/.test ## Format, and mend what the linters can mend
 
 .PHONY: gen
 gen: $(VENV)/.test ## Generate the Python stubs from protos/
+	@$(MAKE) --no-print-directory stubs PYTHON=$(CURDIR)/$(BIN)/python
+
+.PHONY: stubs
+stubs: # As gen, with the PYTHON and into the OUT that are given; protoc finds its plugins beside that Python.
 	@mkdir -p $(OUT)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	@PATH="$(dir $(PYTHON)):$$PATH" $(PYTHON) -m grpc_tools.protoc -I protos \
 		--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
 
 .PHONY: bench

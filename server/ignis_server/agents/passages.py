@@ -19,7 +19,7 @@ MIN_WORDS = 3
 # most alike pair with different bodies has a cosine of 0.936; of the copies, all but a few lie above 0.94.
 ALIKE = 0.94
 
-CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+CODE_BLOCK = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 MARKUP = re.compile(r"^[\s>#*+-]+|^\s*\d+[.)]\s+|[*_`]{1,3}|\|")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 

@@ -34,7 +34,8 @@ class TelemetrySettings:
 
     endpoint: str | None
     service_name: str
-    export_seconds: float = 1.0
+    export_interval_seconds: float = 1.0
+    export_timeout_seconds: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ async def telemetry(settings: TelemetrySettings, clock: Clock) -> AsyncIterator[
     """Export until the block ends, then send what is left.
 
     Exporting happens on threads of the SDK, with its queue of 2,048 spans: what does not fit is dropped, and
-    a collector that stays away longer than the SDK's retries costs what was queued.
+    a collector that does not answer within 3 s, retries included, costs what was to be sent.
     """
     if settings.endpoint is None:
         tracer = NoOpTracerProvider().get_tracer(SCOPE)
@@ -60,22 +61,21 @@ async def telemetry(settings: TelemetrySettings, clock: Clock) -> AsyncIterator[
     resource = Resource.create({"service.name": settings.service_name, "service.version": version("ignis-agents")})
     insecure = not settings.endpoint.startswith("https://")
     spans = BatchSpanProcessor(
-        OTLPSpanExporter(endpoint=settings.endpoint, insecure=insecure),
-        schedule_delay_millis=settings.export_seconds * 1_000,
+        OTLPSpanExporter(endpoint=settings.endpoint, insecure=insecure, timeout=settings.export_timeout_seconds),
+        schedule_delay_millis=settings.export_interval_seconds * 1_000,
     )
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     tracers.add_span_processor(spans)
     reader = PeriodicExportingMetricReader(
-        OTLPMetricExporter(endpoint=settings.endpoint, insecure=insecure),
-        export_interval_millis=settings.export_seconds * 1_000,
+        OTLPMetricExporter(endpoint=settings.endpoint, insecure=insecure, timeout=settings.export_timeout_seconds),
+        export_interval_millis=settings.export_interval_seconds * 1_000,
     )
     meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
     meter = meters.get_meter(SCOPE)
     try:
         yield Telemetry(OtelSignals(meter), RpcTelemetry(tracers.get_tracer(SCOPE), meter, clock))
     finally:
-        await asyncio.to_thread(tracers.shutdown)
-        await asyncio.to_thread(meters.shutdown)
+        await asyncio.gather(asyncio.to_thread(tracers.shutdown), asyncio.to_thread(meters.shutdown))
 
 
 class OtelSignals:

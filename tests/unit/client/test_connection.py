@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 
 import grpc
 import pytest
@@ -86,6 +87,27 @@ async def test_call_has_the_clients_deadline(server: ScriptedServer) -> None:
         await hasty.get_catalog(timeout=60.0)
 
     assert server.time_limits == [pytest.approx(limit, abs=1.0) for limit in (10.0, 3.0, 60.0)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ignis: ignis.load_agents("a shop", timeout=0.05),
+        lambda ignis: ignis.search_agents("a shop", timeout=0.05),
+        lambda ignis: ignis.get_agent("nextjs", timeout=0.05),
+        lambda ignis: anext(ignis.list_agents(timeout=0.05)),
+        lambda ignis: ignis.get_catalog(timeout=0.05),
+        lambda ignis: anext(ignis.list_diagnostics(timeout=0.05)),
+    ],
+)
+async def test_every_method_has_a_timeout_of_its_own(
+    call: Callable[[IgnisClient], Awaitable[object]], server: ScriptedServer, ignis: IgnisClient
+) -> None:
+    server.script(Hang())
+
+    async with asyncio.timeout(5.0):
+        with pytest.raises(DeadlineExceeded):
+            await call(ignis)
 
 
 async def test_call_that_takes_too_long_ends_on_both_sides(server: ScriptedServer, ignis: IgnisClient) -> None:

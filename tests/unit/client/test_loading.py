@@ -189,34 +189,6 @@ async def test_kept_bundle_can_be_verified_again(server: ScriptedServer, ignis: 
         replace(bundle, agents=bundle.agents[::-1]).verify()
 
 
-async def test_values_of_a_newer_server_become_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:
-    bundle = bundle_message("text\n")
-    bundle.agents[0].MergeFrom(
-        pb.LoadedAgent.FromString(
-            pb.LoadedAgent(
-                agent=pb.AgentSummary(format=99),  # type: ignore[arg-type]  # none that the stubs know
-                detail=99,  # type: ignore[arg-type]  # as above
-                reason=99,  # type: ignore[arg-type]  # as above
-            ).SerializeToString()
-        )
-    )
-    server.script(
-        pb.LoadAgentsResponse(
-            bundle=bundle,
-            left_out=[pb.LeftOutAgent(reason=99)],  # type: ignore[arg-type]  # as above
-            cache_outcome=99,  # type: ignore[arg-type]  # as above
-        )
-    )
-
-    loaded = await ignis.load_agents("a shop")
-
-    assert loaded.agents[0].agent.format is AgentFormat.UNKNOWN
-    assert loaded.agents[0].detail is DetailLevel.UNKNOWN
-    assert loaded.agents[0].reason is InclusionReason.UNKNOWN
-    assert loaded.left_out[0].reason is ExclusionReason.UNKNOWN
-    assert loaded.cache_outcome is CacheOutcome.UNKNOWN
-
-
 async def test_string_in_place_of_a_list_is_refused(ignis: IgnisClient) -> None:
     """Its letters would be tags of their own, and valid ones."""
     with pytest.raises(TypeError, match="tags is one string"):

@@ -3,10 +3,9 @@
 import subprocess
 import sys
 from dataclasses import fields
-from enum import Enum
 
 import pytest
-from google.protobuf.descriptor import Descriptor, EnumDescriptor
+from google.protobuf.descriptor import Descriptor
 
 import ignis_client
 from ignis.agents.v1 import agent_loader_pb2 as pb
@@ -35,15 +34,6 @@ MESSAGES = [
 # Fields of features that no server serves yet.
 NOT_SERVED = {"ignis.agents.v1.LoadAgentsResponse": {"expected_recall", "epoch"}}
 
-ENUMS = [
-    (ignis_client.AgentFormat, pb.AgentFormat.DESCRIPTOR),
-    (ignis_client.CacheOutcome, pb.CacheOutcome.DESCRIPTOR),
-    (ignis_client.DetailLevel, pb.DetailLevel.DESCRIPTOR),
-    (ignis_client.ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
-    (ignis_client.InclusionReason, pb.InclusionReason.DESCRIPTOR),
-    (ignis_client.Severity, pb.Severity.DESCRIPTOR),
-]
-
 SERVER_ONLY = {
     "ignis_server",
     "numpy",
@@ -66,14 +56,6 @@ def test_types_have_the_fields_of_the_api(kind: type, descriptor: Descriptor) ->
     assert [field.name for field in fields(kind)] == [
         name for name in names if name not in NOT_SERVED.get(descriptor.full_name, ())
     ]
-
-
-@pytest.mark.parametrize(("kind", "descriptor"), ENUMS)
-def test_enums_have_the_values_of_the_api(kind: type[Enum], descriptor: EnumDescriptor) -> None:
-    unspecified, *values = [value.name for value in descriptor.values]
-    prefix = unspecified.removesuffix("UNSPECIFIED")
-
-    assert list(kind.__members__) == ["UNKNOWN", *(value.removeprefix(prefix) for value in values)]
 
 
 def test_public_names_are_there() -> None:

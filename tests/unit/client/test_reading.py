@@ -144,6 +144,7 @@ async def test_listing_goes_on_until_the_last_page(server: ScriptedServer, ignis
     assert [agent.id for agent in listed] == ["web/nextjs", "b", "c"]
     assert [request.page_token for request in server.requests] == ["", SECOND, THIRD]
     assert {tuple(request.filter.categories) for request in server.requests} == {("web",)}
+    assert {request.page_size for request in server.requests} == {200}
 
 
 async def test_listing_that_is_left_asks_for_no_more(server: ScriptedServer, ignis: IgnisClient) -> None:
@@ -232,13 +233,3 @@ async def test_remarks_are_listed_from_a_severity_on(server: ScriptedServer, ign
     assert listed == [DIAGNOSTIC, DIAGNOSTIC]
     assert [request.page_token for request in server.requests] == ["", SECOND]
     assert {request.min_severity for request in server.requests} == {pb.SEVERITY_WARNING}
-
-
-async def test_severities_are_ordered_and_a_newer_one_is_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:
-    newer = pb.Diagnostic(severity=99)  # type: ignore[arg-type]  # none that the stubs know
-    server.script(pb.ListDiagnosticsResponse(diagnostics=[newer]))
-
-    listed = [each async for each in ignis.list_diagnostics()]
-
-    assert listed[0].severity is Severity.UNKNOWN
-    assert Severity.NOTE < Severity.WARNING < Severity.ERROR

@@ -1,0 +1,120 @@
+"""Enums: each value of the API has one of the same name here, whichever way it goes over the wire."""
+
+from enum import Enum
+from typing import Any
+
+import pytest
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+
+from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis_client import (
+    AgentFormat,
+    CacheOutcome,
+    DetailLevel,
+    ExclusionReason,
+    IgnisClient,
+    InclusionReason,
+    Severity,
+)
+from unit.client.samples import bundle_message
+from unit.client.scripted_server import ScriptedServer
+
+ENUMS: list[tuple[type[Enum], EnumTypeWrapper]] = [
+    (AgentFormat, pb.AgentFormat),
+    (CacheOutcome, pb.CacheOutcome),
+    (DetailLevel, pb.DetailLevel),
+    (ExclusionReason, pb.ExclusionReason),
+    (InclusionReason, pb.InclusionReason),
+    (Severity, pb.Severity),
+]
+
+
+def names(wrapper: EnumTypeWrapper) -> list[str]:
+    """Return the names that the values of the API have here, in order."""
+    unspecified, *others = wrapper.keys()
+    prefix = unspecified.removesuffix("UNSPECIFIED")
+    return ["UNKNOWN", *(other.removeprefix(prefix) for other in others)]
+
+
+@pytest.mark.parametrize(("kind", "wrapper"), ENUMS)
+def test_names_are_those_of_the_api(kind: type[Enum], wrapper: EnumTypeWrapper) -> None:
+    assert list(kind.__members__) == names(wrapper)
+
+
+async def test_formats(server: ScriptedServer, ignis: IgnisClient) -> None:
+    server.script(pb.ListAgentsResponse(agents=[pb.AgentSummary(format=each) for each in pb.AgentFormat.values()]))
+
+    listed = [agent async for agent in ignis.list_agents(formats=AgentFormat)]
+
+    assert [agent.format.name for agent in listed] == names(pb.AgentFormat)
+    assert list(server.requests[0].filter.formats) == pb.AgentFormat.values()
+
+
+async def test_severities(server: ScriptedServer, ignis: IgnisClient) -> None:
+    remarks = [pb.Diagnostic(severity=each) for each in pb.Severity.values()]
+    server.script(pb.ListDiagnosticsResponse(diagnostics=remarks))
+
+    for severity in Severity:
+        listed = [each.severity.name async for each in ignis.list_diagnostics(min_severity=severity)]
+        assert listed == names(pb.Severity)
+
+    assert [request.min_severity for request in server.requests] == pb.Severity.values()
+
+
+async def test_details(server: ScriptedServer, ignis: IgnisClient) -> None:
+    bundle = bundle_message()
+    bundle.agents.extend(pb.LoadedAgent(detail=each) for each in pb.DetailLevel.values())
+    server.script(pb.LoadAgentsResponse(bundle=bundle))
+
+    for detail in DetailLevel:
+        loaded = await ignis.load_agents("a shop", max_detail=detail)
+        assert [agent.detail.name for agent in loaded.agents] == names(pb.DetailLevel)
+
+    assert [request.max_detail for request in server.requests] == pb.DetailLevel.values()
+
+
+async def test_reasons(server: ScriptedServer, ignis: IgnisClient) -> None:
+    bundle = bundle_message()
+    bundle.agents.extend(pb.LoadedAgent(reason=each) for each in pb.InclusionReason.values())
+    left_out = [pb.LeftOutAgent(reason=each) for each in pb.ExclusionReason.values()]
+    server.script(pb.LoadAgentsResponse(bundle=bundle, left_out=left_out))
+
+    loaded = await ignis.load_agents("a shop")
+
+    assert [agent.reason.name for agent in loaded.agents] == names(pb.InclusionReason)
+    assert [agent.reason.name for agent in loaded.left_out] == names(pb.ExclusionReason)
+
+
+async def test_cache_outcomes(server: ScriptedServer, ignis: IgnisClient) -> None:
+    bundle = bundle_message()
+    server.script(*(pb.LoadAgentsResponse(bundle=bundle, cache_outcome=each) for each in pb.CacheOutcome.values()))
+
+    outcomes = [(await ignis.load_agents("a shop")).cache_outcome.name for _ in pb.CacheOutcome.values()]
+
+    assert outcomes == names(pb.CacheOutcome)
+
+
+async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:
+    newer: Any = 99
+    bundle = bundle_message("text\n")
+    bundle.agents[0].MergeFrom(pb.LoadedAgent(agent=pb.AgentSummary(format=newer), detail=newer, reason=newer))
+    left_out = [pb.LeftOutAgent(reason=newer)]
+    server.script(
+        pb.LoadAgentsResponse(bundle=bundle, left_out=left_out, cache_outcome=newer),
+        pb.ListDiagnosticsResponse(diagnostics=[pb.Diagnostic(severity=newer)]),
+    )
+
+    loaded = await ignis.load_agents("a shop")
+    remarks = [each async for each in ignis.list_diagnostics()]
+
+    assert loaded.agents[0].agent.format is AgentFormat.UNKNOWN
+    assert loaded.agents[0].detail is DetailLevel.UNKNOWN
+    assert loaded.agents[0].reason is InclusionReason.UNKNOWN
+    assert loaded.left_out[0].reason is ExclusionReason.UNKNOWN
+    assert loaded.cache_outcome is CacheOutcome.UNKNOWN
+    assert remarks[0].severity is Severity.UNKNOWN
+
+
+def test_levels_are_ordered() -> None:
+    assert Severity.NOTE < Severity.WARNING < Severity.ERROR
+    assert DetailLevel.CARD < DetailLevel.CORE < DetailLevel.FULL
