@@ -49,8 +49,8 @@ OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     # A peer that vanished without a word is found while a call waits for it: a ping after 30 s of silence,
-    # 10 s for its answer. An idle connection is not pinged, and a silent call only twice (gRPC's own bound),
-    # so that servers of stock settings take no offence.
+    # 10 s for its answer. An idle connection is not pinged. Servers of stock settings take offence only at
+    # pings that go on for minutes in one silent call, and no method here takes as long.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     # A retry is of no use before the next attempt to connect, which gRPC would put off by 1 s at first and by

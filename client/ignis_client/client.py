@@ -38,8 +38,8 @@ class IgnisClient:
     Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server
     (UNAVAILABLE) is tried up to four times, about 0.1, 0.2 and 0.4 s apart. Nothing else is retried.
 
-    Every method raises an IgnisError where a call does not end well, mostly a subclass that says what to do, and
-    ValueError or TypeError, without a call, for arguments that no request can hold.
+    Every method raises an IgnisError where a call does not end well, mostly a subclass that says what to do,
+    and ValueError or TypeError, without a call, for arguments that no request can hold.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class IgnisClient:
             RuntimeError: No event loop runs.
             ValueError: The timeout is no limit, or there is an authorization that others could read.
         """
+        # Without one, gRPC would take a loop of its own making, and every call would wait for it in vain.
         asyncio.get_running_loop()
         sent = to_metadata(
             metadata or {},
@@ -88,7 +89,10 @@ class IgnisClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection and cancel the calls under way; later ones raise grpc.aio.UsageError."""
+        """Close the connection, at once.
+
+        Calls under way raise asyncio.CancelledError where they are awaited, later ones grpc.aio.UsageError.
+        """
         await self._channel.close()
 
     async def wait_ready(self, timeout: float | None = None) -> None:

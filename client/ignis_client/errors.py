@@ -206,7 +206,7 @@ class DigestMismatch(IgnisError):
 
 
 class ServerError(IgnisError):
-    """The server failed in a way that it does not foresee.
+    """The server failed in a way that nobody foresaw.
 
     Attributes:
         error_id: Finds the story in the server's log; None where the server gave none.
@@ -218,4 +218,4 @@ class ServerError(IgnisError):
 
 
 def _listed(fact: str) -> tuple[str, ...]:
-    return tuple(fact.split(",")) if fact else ()
+    return tuple(item.replace("%2C", ",") for item in fact.split(",")) if fact else ()

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from ignis_server.cli import catalog, demo, load, serve
-from ignis_server.errors import CatalogUnusable, SettingsInvalid
+from ignis_server.errors import IgnisError, SettingsInvalid
 
 __all__ = ["main"]
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Run the command line; exit 2 where what was asked for cannot be done as asked."""
     try:
         app()
-    except (CatalogUnusable, SettingsInvalid) as error:
+    except IgnisError as error:
         for line in error.mistakes if isinstance(error, SettingsInvalid) else (str(error),):
             sys.stderr.write(f"ignis: {line}\n")
         sys.exit(2)

@@ -41,7 +41,7 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
 
     Raises:
         CatalogUnusable: The catalog is missing, unreadable, or without an agent.
-        RuntimeError: The address cannot be listened on.
+        AddressUnusable: The address cannot be listened on.
     """
     clock = SystemClock()
     async with telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name), clock) as telemetered:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
+    "AddressUnusable",
     "AgentNotFound",
     "AmbiguousAgent",
     "BudgetTooSmall",
@@ -15,6 +16,7 @@ __all__ = [
     "MethodUnavailable",
     "PageTokenInvalid",
     "SettingsInvalid",
+    "ShuttingDown",
     "TeamNotFound",
     "Violation",
 ]
@@ -66,9 +68,9 @@ class PageTokenInvalid(IgnisError):
 class FeatureUnavailable(IgnisError):
     """The request uses a field that this release does not serve yet."""
 
-    def __init__(self, feature: str) -> None:
+    def __init__(self, feature: str, value: str = "") -> None:
         self.feature = feature
-        super().__init__(f"{feature} is not served by this release: leave it unset")
+        super().__init__(f"{f'{feature} {value}'.strip()} is not served by this release: leave it unset")
 
 
 class MethodUnavailable(IgnisError):
@@ -131,6 +133,23 @@ class CatalogUnusable(IgnisError):
     def __init__(self, path: Path, fact: str, remedy: str) -> None:
         self.path = path
         super().__init__(f"catalog {path}: {fact}; {remedy}")
+
+
+class ShuttingDown(IgnisError):
+    """The server takes no more calls; another replica will, or this one when it is back."""
+
+    retry_seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__(f"the server is shutting down: try another replica, or again in {self.retry_seconds} s")
+
+
+class AddressUnusable(IgnisError):
+    """An address that cannot be listened on: it is taken, not this machine's, or not for us."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(f"cannot listen on {address}: it is taken or not ours; say another --listen, or port 0")
 
 
 class SettingsInvalid(IgnisError):

@@ -58,9 +58,7 @@ def test_a_base_install_has_three_dependencies(wheel: Path) -> None:
     assert names == {"googleapis-common-protos", "grpcio", "protobuf"}
 
 
-async def test_the_wheel_alone_in_an_empty_venv_calls_a_server(
-    wheel: Path, server: RpcServer, tmp_path: Path
-) -> None:
+async def test_the_wheel_alone_in_an_empty_venv_calls_a_server(wheel: Path, server: RpcServer, tmp_path: Path) -> None:
     def in_empty_venv() -> str:
         venv.create(tmp_path / "venv", with_pip=True)
         python = tmp_path / "venv" / "bin" / "python"

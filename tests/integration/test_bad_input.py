@@ -1,16 +1,21 @@
 """Requests that no well-behaved client sends, made by hand: each gets one clear error."""
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceStub
 from ignis.workflow.v1 import workflow_pb2
 from ignis.workflow.v1.workflow_pb2_grpc import WorkflowServiceStub
 from ignis_server.rpc.server import RpcServer
+
+if TYPE_CHECKING:
+    from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceAsyncStub
 
 
 @pytest.fixture
@@ -20,21 +25,21 @@ async def channel(server: RpcServer) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @pytest.fixture
-def stub(channel: grpc.aio.Channel) -> AgentLoaderServiceStub:
+def stub(channel: grpc.aio.Channel) -> "AgentLoaderServiceAsyncStub":
     return AgentLoaderServiceStub(channel)
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
     for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            info = error_details_pb2.ErrorInfo()
-            status_pb2.Status.FromString(bytes(value)).details[0].Unpack(info)
-            return info.reason
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            info = ErrorInfo()
+            Status.FromString(value).details[0].Unpack(info)
+            return str(info.reason)
     return ""
 
 
 async def test_invalid_utf8_is_the_callers_mistake(channel: grpc.aio.Channel) -> None:
-    method = channel.unary_unary("/ignis.agents.v1.AgentLoaderService/LoadAgents")
+    method: Any = channel.unary_unary("/ignis.agents.v1.AgentLoaderService/LoadAgents")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await method(b"\x0a\x02\xff\xfe")
@@ -44,7 +49,7 @@ async def test_invalid_utf8_is_the_callers_mistake(channel: grpc.aio.Channel) ->
     assert "ignis.agents.v1.LoadAgentsRequest" in (caught.value.details() or "")
 
 
-async def test_an_unknown_enum_value_is_refused_with_those_there_are(stub: AgentLoaderServiceStub) -> None:
+async def test_an_unknown_enum_value_is_refused_with_those_there_are(stub: "AgentLoaderServiceAsyncStub") -> None:
     request = pb.ListAgentsRequest.FromString(b"\x0a\x03\x0a\x01\x63")  # filter.formats = [99]
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -56,12 +61,14 @@ async def test_an_unknown_enum_value_is_refused_with_those_there_are(stub: Agent
 
 
 @pytest.mark.parametrize("token", ["x", "ü", "e30", "A" * 9_000])
-async def test_a_malformed_page_token_is_refused(stub: AgentLoaderServiceStub, token: str) -> None:
-    for method, request in (
+async def test_a_malformed_page_token_is_refused(stub: "AgentLoaderServiceAsyncStub", token: str) -> None:
+    calls: tuple[tuple[Any, Any], ...] = (
         (stub.ListAgents, pb.ListAgentsRequest(page_token=token)),
         (stub.SearchAgents, pb.SearchAgentsRequest(query="x", page_token=token)),
         (stub.ListDiagnostics, pb.ListDiagnosticsRequest(page_token=token)),
-    ):
+    )
+
+    for method, request in calls:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await method(request)
 
@@ -69,7 +76,7 @@ async def test_a_malformed_page_token_is_refused(stub: AgentLoaderServiceStub, t
         assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
 
 
-async def test_a_page_token_of_another_search_is_refused(stub: AgentLoaderServiceStub) -> None:
+async def test_a_page_token_of_another_search_is_refused(stub: "AgentLoaderServiceAsyncStub") -> None:
     first = await stub.SearchAgents(pb.SearchAgentsRequest(query="code, queries, release", page_size=1))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -79,7 +86,7 @@ async def test_a_page_token_of_another_search_is_refused(stub: AgentLoaderServic
     assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
 
 
-async def test_pages_of_one_have_every_agent_once(stub: AgentLoaderServiceStub) -> None:
+async def test_pages_of_one_have_every_agent_once(stub: "AgentLoaderServiceAsyncStub") -> None:
     whole = await stub.ListAgents(pb.ListAgentsRequest())
     ids: list[str] = []
     token = ""
@@ -93,7 +100,7 @@ async def test_pages_of_one_have_every_agent_once(stub: AgentLoaderServiceStub) 
     assert ids == [agent.id for agent in whole.agents]
 
 
-async def test_a_negative_page_size_is_refused(stub: AgentLoaderServiceStub) -> None:
+async def test_a_negative_page_size_is_refused(stub: "AgentLoaderServiceAsyncStub") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ListAgents(pb.ListAgentsRequest(page_size=-1))
 
@@ -109,7 +116,7 @@ async def test_a_negative_page_size_is_refused(stub: AgentLoaderServiceStub) -> 
     ],
 )
 async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(
-    stub: AgentLoaderServiceStub, request_: pb.LoadAgentsRequest
+    stub: "AgentLoaderServiceAsyncStub", request_: pb.LoadAgentsRequest
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.LoadAgents(request_)
@@ -119,7 +126,7 @@ async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(
 
 
 async def test_methods_that_are_not_served_yet_say_so(
-    stub: AgentLoaderServiceStub, channel: grpc.aio.Channel
+    stub: "AgentLoaderServiceAsyncStub", channel: grpc.aio.Channel
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as watched:
         await anext(aiter(stub.WatchCatalog(pb.WatchCatalogRequest())))
@@ -131,7 +138,7 @@ async def test_methods_that_are_not_served_yet_say_so(
         assert reason_of(caught.value) == "METHOD_UNAVAILABLE"
 
 
-async def test_every_violation_of_a_load_is_in_the_details(stub: AgentLoaderServiceStub) -> None:
+async def test_every_violation_of_a_load_is_in_the_details(stub: "AgentLoaderServiceAsyncStub") -> None:
     request = pb.LoadAgentsRequest(
         brief="x" * 70_000, task="y" * 9_000, tags=["t"] * 65, prices=pb.TokenPrices(cache_read=float("nan"))
     )
@@ -139,7 +146,8 @@ async def test_every_violation_of_a_load_is_in_the_details(stub: AgentLoaderServ
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.LoadAgents(request)
 
-    bad = error_details_pb2.BadRequest()
-    ((_, packed),) = [item for item in caught.value.trailing_metadata() or () if item[0].endswith("-bin")]
-    status_pb2.Status.FromString(bytes(packed)).details[1].Unpack(bad)
+    bad = BadRequest()
+    packed = dict(caught.value.trailing_metadata() or ())["grpc-status-details-bin"]
+    assert isinstance(packed, bytes)
+    Status.FromString(packed).details[1].Unpack(bad)
     assert {each.field for each in bad.field_violations} == {"brief", "task", "tags", "prices.cache_read"}

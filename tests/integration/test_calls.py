@@ -1,7 +1,8 @@
 """The chain around handlers of all four shapes: what interceptors see is what the client sees."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
 
 import grpc
 import pytest
@@ -11,7 +12,17 @@ from ignis_server.errors import AgentNotFound
 from ignis_server.rpc.call import Call
 from ignis_server.rpc.chain import Chain
 
-SHAPES = ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream", "Writing")
+# Methods, and the shapes of which they are.
+SHAPES = {
+    "UnaryUnary": "unary_unary",
+    "UnaryStream": "unary_stream",
+    "StreamUnary": "stream_unary",
+    "StreamStream": "stream_stream",
+    "UnaryStreamByWriting": "unary_stream",
+}
+
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Recorder:
@@ -32,7 +43,7 @@ class Recorder:
         self.has_ended.set()
 
 
-async def act(word: str, context: grpc.aio.ServicerContext) -> str:
+async def act(word: str, context: Context) -> str:
     """Do what a request says: fail in one of several ways, wait, or echo."""
     if word == "foreseen":
         raise AgentNotFound("x", ())
@@ -45,36 +56,32 @@ async def act(word: str, context: grpc.aio.ServicerContext) -> str:
     return word
 
 
-async def unary_unary(request: StringValue, context: grpc.aio.ServicerContext) -> StringValue:
+async def unary_unary(request: StringValue, context: Context) -> StringValue:
     return StringValue(value=await act(request.value, context))
 
 
-async def unary_stream(request: StringValue, context: grpc.aio.ServicerContext) -> AsyncIterator[StringValue]:
+async def unary_stream(request: StringValue, context: Context) -> AsyncIterator[StringValue]:
     yield StringValue(value="first")
     yield StringValue(value=await act(request.value, context))
 
 
-async def stream_unary(
-    requests: AsyncIterator[StringValue], context: grpc.aio.ServicerContext
-) -> StringValue:
+async def stream_unary(requests: AsyncIterator[StringValue], context: Context) -> StringValue:
     words = [await act(request.value, context) async for request in requests]
     return StringValue(value=words[-1])
 
 
-async def stream_stream(
-    requests: AsyncIterator[StringValue], context: grpc.aio.ServicerContext
-) -> AsyncIterator[StringValue]:
+async def stream_stream(requests: AsyncIterator[StringValue], context: Context) -> AsyncIterator[StringValue]:
     async for request in requests:
         yield StringValue(value=await act(request.value, context))
 
 
-async def writing(request: StringValue, context: grpc.aio.ServicerContext) -> None:
+async def writing(request: StringValue, context: Context) -> None:
     await context.write(StringValue(value="first"))
     await context.write(StringValue(value=await act(request.value, context)))
 
 
 def handlers() -> grpc.GenericRpcHandler:
-    codec = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
+    codec: Any = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
     return grpc.method_handlers_generic_handler(
         "test.Shapes",
         {
@@ -82,7 +89,7 @@ def handlers() -> grpc.GenericRpcHandler:
             "UnaryStream": grpc.unary_stream_rpc_method_handler(unary_stream, **codec),
             "StreamUnary": grpc.stream_unary_rpc_method_handler(stream_unary, **codec),
             "StreamStream": grpc.stream_stream_rpc_method_handler(stream_stream, **codec),
-            "Writing": grpc.unary_stream_rpc_method_handler(writing, **codec),
+            "UnaryStreamByWriting": grpc.unary_stream_rpc_method_handler(writing, **codec),
         },
     )
 
@@ -103,31 +110,20 @@ async def channel(recorder: Recorder) -> AsyncIterator[grpc.aio.Channel]:
     await server.stop(None)
 
 
-async def call(
-    channel: grpc.aio.Channel, shape: str, word: str | bytes, timeout: float | None = None
-) -> str:
+async def call(channel: grpc.aio.Channel, shape: str, word: str | bytes, seconds: float | None = None) -> str:
     """Make a call and return the last word of the answer."""
-    encode: Callable[..., bytes] = bytes if isinstance(word, bytes) else StringValue.SerializeToString
-    codec = {"request_serializer": encode, "response_deserializer": StringValue.FromString}
-    path = f"/test.Shapes/{shape}"
+    encode: Any = bytes if isinstance(word, bytes) else StringValue.SerializeToString
+    codec: Any = {"request_serializer": encode, "response_deserializer": StringValue.FromString}
+    method: Any = getattr(channel, SHAPES[shape])(f"/test.Shapes/{shape}", **codec)
     request = word if isinstance(word, bytes) else StringValue(value=word)
 
     async def requests() -> AsyncIterator[object]:
         yield request
 
-    one: Awaitable[StringValue]
-    many: AsyncIterator[StringValue]
-    if shape == "UnaryUnary":
-        one = channel.unary_unary(path, **codec)(request, timeout=timeout)
-        return (await one).value
-    if shape == "StreamUnary":
-        one = channel.stream_unary(path, **codec)(requests(), timeout=timeout)
-        return (await one).value
-    if shape == "StreamStream":
-        many = channel.stream_stream(path, **codec)(requests(), timeout=timeout)
-    else:
-        many = channel.unary_stream(path, **codec)(request, timeout=timeout)
-    return [each.value async for each in many][-1]
+    answering = method(requests() if shape.startswith("Stream") else request, timeout=seconds)
+    if SHAPES[shape].endswith("unary"):
+        return str((await answering).value)
+    return [str(each.value) async for each in answering][-1]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -178,7 +174,7 @@ async def test_a_call_whose_deadline_passes_is_finished(
     channel: grpc.aio.Channel, recorder: Recorder, shape: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call(channel, shape, "wait", timeout=0.2)
+        await call(channel, shape, "wait", seconds=0.2)
 
     await recorder.has_ended.wait()
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -33,6 +34,9 @@ from ignis_server.telemetry.rpc_hook import RpcTelemetry
 from ignis_server.telemetry.sink import otlp_sink
 from support.collector import free_port, rotel
 
+if TYPE_CHECKING:
+    from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceAsyncStub
+
 SERVICE = "ignis.agents.v1.AgentLoaderService"
 
 
@@ -41,15 +45,15 @@ def settings_with(endpoint: str, catalog: Path) -> Settings:
 
 
 async def test_every_call_arrives_as_a_span_through_a_real_collector(small_catalog: Path) -> None:
-    async with asyncio.timeout(60), otlp_sink() as received:
-        async with rotel(received.port) as endpoint:
-            async with running(settings_with(endpoint, small_catalog)) as server, IgnisClient(server.address) as ignis:
-                await ignis.load_agents("tune PostgreSQL queries")
-                await ignis.search_agents("bread")
-                with pytest.raises(AgentNotFound):
-                    await ignis.get_agent("nobody")
-            while received.spans.total() < 3 or not received.points["ignis.load.tokens"]:
-                await asyncio.sleep(0.05)
+    async with asyncio.timeout(60), otlp_sink() as received, rotel(received.port) as endpoint:
+        async with running(settings_with(endpoint, small_catalog)) as server, IgnisClient(server.address) as ignis:
+            await ignis.load_agents("tune PostgreSQL queries")
+            await ignis.search_agents("bread")
+            with pytest.raises(AgentNotFound):
+                await ignis.get_agent("nobody")
+        # The sink only counts; there is nothing to wait on.
+        while received.spans.total() < 3 or not received.points["ignis.load.tokens"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
     assert received.spans == Counter({f"{SERVICE}/{name}": 1 for name in ("LoadAgents", "SearchAgents", "GetAgent")})
     assert {"ignis.catalog.agents", "ignis.load.saved_tokens", "rpc.server.call.duration"} <= received.points.keys()
@@ -58,9 +62,12 @@ async def test_every_call_arrives_as_a_span_through_a_real_collector(small_catal
 async def test_a_collector_that_is_not_there_fails_no_call(small_catalog: Path) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
 
-    async with asyncio.timeout(60), running(settings_with(endpoint, small_catalog)) as server:
-        async with IgnisClient(server.address) as ignis:
-            loaded = await ignis.load_agents("tune PostgreSQL queries")
+    async with (
+        asyncio.timeout(60),
+        running(settings_with(endpoint, small_catalog)) as server,
+        IgnisClient(server.address) as ignis,
+    ):
+        loaded = await ignis.load_agents("tune PostgreSQL queries")
 
     assert [agent.id for agent in loaded.agents] == ["backend/postgres-dba"]
 
@@ -68,7 +75,12 @@ async def test_a_collector_that_is_not_there_fails_no_call(small_catalog: Path) 
 async def test_without_an_endpoint_nothing_leaves(small_catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
     connect = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda self, address: opened.append(address) or connect(self, address))
+
+    def noted(self: socket.socket, address: tuple[str, int]) -> None:
+        opened.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
 
     async with running(Settings.read(catalog_paths=(small_catalog,), listen="127.0.0.1:0")):
         pass
@@ -98,13 +110,13 @@ def spans() -> Iterator[InMemorySpanExporter]:
 @asynccontextmanager
 async def spanned(
     spans: InMemorySpanExporter, reader: InMemoryMetricReader
-) -> AsyncIterator[AgentLoaderServiceStub]:
+) -> AsyncIterator["AgentLoaderServiceAsyncStub"]:
     """Run a scripted service whose telemetry stays in memory."""
     tracers, meters = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(spans))
     hook = RpcTelemetry(tracers.get_tracer("t"), meters.get_meter("t"), SystemClock())
     server = grpc.aio.server(interceptors=[Chain([hook])])
-    add_AgentLoaderServiceServicer_to_server(Scripted(), server)
+    add_AgentLoaderServiceServicer_to_server(Scripted(), server)  # type: ignore[abstract]  # two methods are asked for
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -195,4 +207,3 @@ async def test_every_call_is_timed_by_method_and_code(spans: InMemorySpanExporte
         if point.attributes
     }
     assert counts == {(f"{SERVICE}/GetCatalog", "OK"): 3, (f"{SERVICE}/GetAgent", "NOT_FOUND"): 1}
-

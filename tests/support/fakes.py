@@ -54,7 +54,8 @@ class LetterEmbedder:
                 if "a" <= letter <= "z":
                     row[ord(letter) - ord("a")] += 1
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, lengths, out=rows, where=lengths > 0)
+        np.divide(rows, lengths, out=rows, where=lengths > 0)
+        return rows
 
 
 class RecordedSignals:

@@ -25,7 +25,7 @@ class AgentLoaderService(AgentLoaderServiceServicer):
         return wire.from_loaded(self._loader.load(wire.to_project(request)))
 
     async def SearchAgents(self, request: pb.SearchAgentsRequest, context: object) -> pb.SearchAgentsResponse:
-        page = wire.to_search_page(request)
+        page = wire.to_search_page(request, revision=self._snapshot().catalog.revision)
         ranking = self._search.search(page.query, page.filter, start=page.start, limit=page.limit)
         return wire.from_ranking(ranking, page)
 
@@ -40,7 +40,8 @@ class AgentLoaderService(AgentLoaderServiceServicer):
         return wire.from_catalog(self._snapshot(), default_budget_tokens=self._loader.default_budget_tokens)
 
     async def ListDiagnostics(self, request: pb.ListDiagnosticsRequest, context: object) -> pb.ListDiagnosticsResponse:
-        return wire.from_diagnostic_page(wire.to_diagnostic_page(request), self._snapshot().catalog)
+        catalog = self._snapshot().catalog
+        return wire.from_diagnostic_page(wire.to_diagnostic_page(request, revision=catalog.revision), catalog)
 
     async def WatchCatalog(
         self, request: pb.WatchCatalogRequest, context: object

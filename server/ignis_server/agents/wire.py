@@ -131,7 +131,7 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
 
 def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
     if request.max_detail == pb.DETAIL_LEVEL_CORE:
-        raise FeatureUnavailable("max_detail DETAIL_LEVEL_CORE")
+        raise FeatureUnavailable("max_detail", "DETAIL_LEVEL_CORE")
     for field in ("min_recall", "held"):
         if request.HasField(field):
             raise FeatureUnavailable(field)
@@ -274,8 +274,8 @@ class SearchPage:
     binding: str
 
 
-def to_search_page(request: pb.SearchAgentsRequest) -> SearchPage:
-    """Validate a search.
+def to_search_page(request: pb.SearchAgentsRequest, *, revision: str) -> SearchPage:
+    """Validate a search of a catalog revision.
 
     Raises:
         InvalidRequest, PageTokenInvalid: The request breaks rules, or its token is of another one.
@@ -287,7 +287,7 @@ def to_search_page(request: pb.SearchAgentsRequest) -> SearchPage:
     agent_filter = _to_filter(checks, request.filter)
     limit = checks.page_size(request.page_size, default=10, most=100)
     checks.finish()
-    binding = f"{query}\0{_binding(agent_filter)}"
+    binding = f"{revision}\0{query}\0{_binding(agent_filter)}"
     start = _position(request.page_token, "SearchAgents", binding) or "0"
     return SearchPage(query, agent_filter, int(start), limit, binding)
 
@@ -388,10 +388,11 @@ class DiagnosticPage:
     min_severity: Severity
     start: int
     limit: int
+    binding: str
 
 
-def to_diagnostic_page(request: pb.ListDiagnosticsRequest) -> DiagnosticPage:
-    """Validate a listing of diagnostics.
+def to_diagnostic_page(request: pb.ListDiagnosticsRequest, *, revision: str) -> DiagnosticPage:
+    """Validate a listing of the diagnostics of a catalog revision.
 
     Raises:
         InvalidRequest, PageTokenInvalid: The request breaks rules, or its token is of another one.
@@ -401,8 +402,9 @@ def to_diagnostic_page(request: pb.ListDiagnosticsRequest) -> DiagnosticPage:
     limit = checks.page_size(request.page_size, default=100, most=1_000)
     checks.finish()
     min_severity = severity or Severity.NOTE
-    start = _position(request.page_token, "ListDiagnostics", min_severity.name) or "0"
-    return DiagnosticPage(min_severity, int(start), limit)
+    binding = f"{revision}\0{min_severity.name}"
+    start = _position(request.page_token, "ListDiagnostics", binding) or "0"
+    return DiagnosticPage(min_severity, int(start), limit, binding)
 
 
 def from_diagnostic_page(page: DiagnosticPage, catalog: Catalog) -> pb.ListDiagnosticsResponse:
@@ -412,7 +414,7 @@ def from_diagnostic_page(page: DiagnosticPage, catalog: Catalog) -> pb.ListDiagn
     return pb.ListDiagnosticsResponse(
         catalog_revision=catalog.revision,
         diagnostics=map(_from_diagnostic, severe[page.start : stop]),
-        next_page_token=_token(stop if stop < len(severe) else None, "ListDiagnostics", page.min_severity.name),
+        next_page_token=_token(stop if stop < len(severe) else None, "ListDiagnostics", page.binding),
     )
 
 

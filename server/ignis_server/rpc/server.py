@@ -10,10 +10,16 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from ignis_server.errors import AddressUnusable
 from ignis_server.rpc.call import Interceptor
 from ignis_server.rpc.chain import Chain
+from ignis_server.rpc.drain import Drain
 
 __all__ = ["RpcServer", "ServerLimits", "serving"]
+
+# For answers that are written but not yet sent.
+LAST_WORDS_SECONDS = 0.5
+MIN_PING_INTERVAL_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,16 @@ async def serving(
         limits: Bounds.
 
     Raises:
-        RuntimeError: The address cannot be listened on.
+        AddressUnusable: The address cannot be listened on.
     """
+    drain = Drain()
     server = grpc.aio.server(
-        interceptors=(Chain(interceptors),),
+        interceptors=(Chain((*interceptors, drain)),),
         options=(
             ("grpc.max_receive_message_length", limits.max_request_bytes),
             ("grpc.so_reuseport", 0),
+            # Clients may ask whether a silent connection still stands; gRPC's default takes that for an attack.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
         ),
         maximum_concurrent_rpcs=limits.max_concurrent_calls,
     )
@@ -73,16 +82,21 @@ async def serving(
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     named = (*service_names, health.SERVICE_NAME)
     reflection.enable_server_reflection((*named, reflection.SERVICE_NAME), server)
-    port = server.add_insecure_port(listen)
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise AddressUnusable(listen) from error
     await server.start()
     for name in ("", *named):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
         yield RpcServer(f"{listen.rpartition(':')[0]}:{port}", port, server.wait_for_termination)
     finally:
-        await asyncio.shield(_drain(server, checks, limits.drain_seconds))
+        await asyncio.shield(_stop(server, checks, drain, limits.drain_seconds))
 
 
-async def _drain(server: grpc.aio.Server, checks: health.aio.HealthServicer, seconds: float) -> None:
+async def _stop(server: grpc.aio.Server, checks: health.aio.HealthServicer, drain: Drain, seconds: float) -> None:
     await checks.enter_graceful_shutdown()
-    await server.stop(seconds)
+    await drain.empty(seconds)
+    # What is left are streams that would go on for ever, and calls that were given their time.
+    await server.stop(grace=LAST_WORDS_SECONDS)

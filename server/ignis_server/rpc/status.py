@@ -5,13 +5,14 @@ in the metadata of google.rpc.ErrorInfo.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from ignis_server import errors
 from ignis_server.errors import IgnisError, Violation
@@ -21,15 +22,19 @@ __all__ = ["DOMAIN", "NEVER_SENT", "TABLE", "Failure", "failure_of", "new_error_
 DOMAIN = "ignis"
 
 # Errors that end the process at start-up or a command of the CLI, and never meet a caller.
-NEVER_SENT = frozenset({errors.CatalogUnusable, errors.SettingsInvalid})
+NEVER_SENT = frozenset({errors.AddressUnusable, errors.CatalogUnusable, errors.SettingsInvalid})
 
 DETAILS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
-# Metadata travels in an HTTP/2 header, of which receivers allow 8 KiB by default; google.rpc.Status goes
-# there too, so lists of facts are cut before they can cost the caller the whole error.
-MAX_FACT_CHARACTERS = 512
-MAX_MESSAGE_CHARACTERS = 1_024
-MAX_VIOLATIONS = 24
+# A status travels in a header block, of which receivers allow 8 KiB by default and beyond which the whole error is
+# lost. The message is in it twice, once percent-encoded (a byte that is not ASCII becomes three), and the details
+# are base64 (four for three). At their limits: 3 x 480 + 4/3 x (480 + 3 x 256 + 12 x (160 + 64)) = 6.7 KiB.
+MAX_MESSAGE_BYTES = 480
+MAX_FACT_BYTES = 256
+MAX_VIOLATIONS = 12
+MAX_FIELD_BYTES = 64
+MAX_DESCRIPTION_BYTES = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,21 @@ class Failure:
     message: str
     metadata: Mapping[str, str]
     details: tuple[Message, ...] = ()
+    retry_seconds: int | None = None
 
-    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
-        """Pack the details as google.rpc.Status, in the trailer where gRPC clients look for it."""
-        status = status_pb2.Status(code=self.code.value[0], message=self.message)
-        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
+    def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Pack the details as google.rpc.Status, in the trailer where clients look for it.
+
+        Advice on retrying is also given in the trailer that gRPC's own retries follow (gRFC A6).
+        """
+        status = Status(code=self.code.value[0], message=self.message)
+        info = ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
         for detail in (info, *self.details):
             status.details.add().Pack(detail)
-        return ((DETAILS_KEY, status.SerializeToString(deterministic=True)),)
+        details = (DETAILS_KEY, status.SerializeToString(deterministic=True))
+        if self.retry_seconds is None:
+            return (details,)
+        return (details, (PUSHBACK_KEY, str(self.retry_seconds * 1_000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +69,20 @@ class _Row:
     reason: str
     facts: Callable[..., dict[str, str]]
     violations: Callable[..., tuple[Violation, ...]] = lambda _: ()
+    retry_seconds: int | None = None
 
 
-def _listed(items: tuple[str, ...]) -> str:
-    return ",".join(items)
+def _listed(items: Sequence[str]) -> str:
+    """Join as many items as a fact may hold, whole, by commas; a comma within an item is written %2C."""
+    kept: list[str] = []
+    room = MAX_FACT_BYTES
+    for item in items:
+        written = item.replace(",", "%2C")
+        room -= len(written.encode()) + 1
+        if room < 0:
+            break
+        kept.append(written)
+    return ",".join(kept)
 
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -74,7 +96,7 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             "INVALID_REQUEST",
             lambda e: {
                 "violations": str(len(e.violations)),
-                "fields": _listed(tuple(each.field for each in e.violations)),
+                "fields": _listed([each.field for each in e.violations]),
             },
             lambda e: e.violations,
         ),
@@ -108,6 +130,12 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             },
             lambda e: (Violation("budget_tokens", str(e)),),
         ),
+        errors.ShuttingDown: _Row(
+            grpc.StatusCode.UNAVAILABLE,
+            "SHUTTING_DOWN",
+            lambda e: {"retry_seconds": str(e.retry_seconds)},
+            retry_seconds=errors.ShuttingDown.retry_seconds,
+        ),
     }
 )
 
@@ -120,21 +148,24 @@ def failure_of(error: IgnisError) -> Failure:
     row = TABLE.get(type(error))
     if row is None:
         return unforeseen_failure(new_error_id())
-    metadata = {key: _cut(value, MAX_FACT_CHARACTERS) for key, value in row.facts(error).items()}
+    metadata = {key: _cut(value, MAX_FACT_BYTES) for key, value in row.facts(error).items()}
+    details = tuple(_details(row, error))
+    return Failure(row.code, row.reason, _cut(str(error), MAX_MESSAGE_BYTES), metadata, details, row.retry_seconds)
+
+
+def _details(row: _Row, error: IgnisError) -> Iterator[Message]:
     violations = row.violations(error)
-    details: tuple[Message, ...] = ()
     if violations:
-        details = (
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=each.field, description=_cut(each.description, MAX_FACT_CHARACTERS)
-                    )
-                    for each in violations[:MAX_VIOLATIONS]
-                ]
-            ),
-        )
-    return Failure(row.code, row.reason, _cut(str(error), MAX_MESSAGE_CHARACTERS), metadata, details)
+        bad = BadRequest()
+        for each in violations[:MAX_VIOLATIONS]:
+            bad.field_violations.add(
+                field=_cut(each.field, MAX_FIELD_BYTES), description=_cut(each.description, MAX_DESCRIPTION_BYTES)
+            )
+        yield bad
+    if row.retry_seconds is not None:
+        retry = RetryInfo()
+        retry.retry_delay.FromSeconds(row.retry_seconds)
+        yield retry
 
 
 def unforeseen_failure(error_id: str) -> Failure:
@@ -153,4 +184,7 @@ def new_error_id() -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    """Return as much of a text as fits into so many bytes of UTF-8, with an ellipsis where that is not all."""
+    data = text.encode()
+    ellipsis = "…"
+    return text if len(data) <= limit else data[: limit - len(ellipsis.encode())].decode(errors="ignore") + ellipsis

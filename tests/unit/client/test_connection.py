@@ -244,6 +244,19 @@ async def test_closed_client_refuses_calls(server: ScriptedServer) -> None:
         await ignis.get_catalog()
 
 
+async def test_closing_cancels_the_calls_under_way(server: ScriptedServer) -> None:
+    server.script(Hang())
+    ignis = IgnisClient(server.target)
+    call = asyncio.create_task(ignis.get_catalog(), name="call under way")
+    await server.called.wait()
+
+    await ignis.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.wait_for(server.cancelled.wait(), 5.0)
+
+
 def test_client_is_made_where_an_event_loop_runs() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         IgnisClient(NOWHERE)

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.descriptor import EnumDescriptor
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_client import (
@@ -19,26 +19,26 @@ from ignis_client import (
 from unit.client.samples import bundle_message
 from unit.client.scripted_server import ScriptedServer
 
-ENUMS: list[tuple[type[Enum], EnumTypeWrapper]] = [
-    (AgentFormat, pb.AgentFormat),
-    (CacheOutcome, pb.CacheOutcome),
-    (DetailLevel, pb.DetailLevel),
-    (ExclusionReason, pb.ExclusionReason),
-    (InclusionReason, pb.InclusionReason),
-    (Severity, pb.Severity),
+ENUMS: list[tuple[type[Enum], EnumDescriptor]] = [
+    (AgentFormat, pb.AgentFormat.DESCRIPTOR),
+    (CacheOutcome, pb.CacheOutcome.DESCRIPTOR),
+    (DetailLevel, pb.DetailLevel.DESCRIPTOR),
+    (ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
+    (InclusionReason, pb.InclusionReason.DESCRIPTOR),
+    (Severity, pb.Severity.DESCRIPTOR),
 ]
 
 
-def names(wrapper: EnumTypeWrapper) -> list[str]:
+def names(descriptor: EnumDescriptor) -> list[str]:
     """Return the names that the values of the API have here, in order."""
-    unspecified, *others = wrapper.keys()
+    unspecified, *others = [value.name for value in descriptor.values]
     prefix = unspecified.removesuffix("UNSPECIFIED")
     return ["UNKNOWN", *(other.removeprefix(prefix) for other in others)]
 
 
-@pytest.mark.parametrize(("kind", "wrapper"), ENUMS)
-def test_names_are_those_of_the_api(kind: type[Enum], wrapper: EnumTypeWrapper) -> None:
-    assert list(kind.__members__) == names(wrapper)
+@pytest.mark.parametrize(("kind", "descriptor"), ENUMS)
+def test_names_are_those_of_the_api(kind: type[Enum], descriptor: EnumDescriptor) -> None:
+    assert list(kind.__members__) == names(descriptor)
 
 
 async def test_formats(server: ScriptedServer, ignis: IgnisClient) -> None:
@@ -46,7 +46,7 @@ async def test_formats(server: ScriptedServer, ignis: IgnisClient) -> None:
 
     listed = [agent async for agent in ignis.list_agents(formats=AgentFormat)]
 
-    assert [agent.format.name for agent in listed] == names(pb.AgentFormat)
+    assert [agent.format.name for agent in listed] == names(pb.AgentFormat.DESCRIPTOR)
     assert list(server.requests[0].filter.formats) == pb.AgentFormat.values()
 
 
@@ -56,7 +56,7 @@ async def test_severities(server: ScriptedServer, ignis: IgnisClient) -> None:
 
     for severity in Severity:
         listed = [each.severity.name async for each in ignis.list_diagnostics(min_severity=severity)]
-        assert listed == names(pb.Severity)
+        assert listed == names(pb.Severity.DESCRIPTOR)
 
     assert [request.min_severity for request in server.requests] == pb.Severity.values()
 
@@ -68,7 +68,7 @@ async def test_details(server: ScriptedServer, ignis: IgnisClient) -> None:
 
     for detail in DetailLevel:
         loaded = await ignis.load_agents("a shop", max_detail=detail)
-        assert [agent.detail.name for agent in loaded.agents] == names(pb.DetailLevel)
+        assert [agent.detail.name for agent in loaded.agents] == names(pb.DetailLevel.DESCRIPTOR)
 
     assert [request.max_detail for request in server.requests] == pb.DetailLevel.values()
 
@@ -81,8 +81,8 @@ async def test_reasons(server: ScriptedServer, ignis: IgnisClient) -> None:
 
     loaded = await ignis.load_agents("a shop")
 
-    assert [agent.reason.name for agent in loaded.agents] == names(pb.InclusionReason)
-    assert [agent.reason.name for agent in loaded.left_out] == names(pb.ExclusionReason)
+    assert [agent.reason.name for agent in loaded.agents] == names(pb.InclusionReason.DESCRIPTOR)
+    assert [agent.reason.name for agent in loaded.left_out] == names(pb.ExclusionReason.DESCRIPTOR)
 
 
 async def test_cache_outcomes(server: ScriptedServer, ignis: IgnisClient) -> None:
@@ -91,7 +91,7 @@ async def test_cache_outcomes(server: ScriptedServer, ignis: IgnisClient) -> Non
 
     outcomes = [(await ignis.load_agents("a shop")).cache_outcome.name for _ in pb.CacheOutcome.values()]
 
-    assert outcomes == names(pb.CacheOutcome)
+    assert outcomes == names(pb.CacheOutcome.DESCRIPTOR)
 
 
 async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:

@@ -1,8 +1,11 @@
 """The table from errors to statuses."""
 
+from urllib.parse import quote
+
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
 
 from ignis.errors.v1.error_reason_pb2 import ErrorReason
 from ignis_server import errors
@@ -20,7 +23,7 @@ def test_every_error_has_a_row_or_is_never_sent() -> None:
     assert not TABLE.keys() & NEVER_SENT
 
 
-@pytest.mark.parametrize("kind", sorted(TABLE, key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(TABLE, key=str))
 def test_every_reason_is_one_of_the_api(kind: type[IgnisError]) -> None:
     assert f"ERROR_REASON_{TABLE[kind].reason}" in ErrorReason.keys()  # noqa: SIM118 - an enum wrapper, not a dict
 
@@ -36,8 +39,9 @@ def test_details_carry_every_fact_of_the_message() -> None:
 
     ((key, packed),) = failure_of(error).trailing_metadata()
 
-    status = status_pb2.Status.FromString(packed)
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert isinstance(packed, bytes)
+    status = Status.FromString(packed)
+    info, bad = ErrorInfo(), BadRequest()
     status.details[0].Unpack(info)
     status.details[1].Unpack(bad)
     assert key == "grpc-status-details-bin"
@@ -47,12 +51,31 @@ def test_details_carry_every_fact_of_the_message() -> None:
     assert [each.field for each in bad.field_violations] == ["budget_tokens"]
 
 
-def test_a_thousand_violations_fit_into_a_header() -> None:
-    error = InvalidRequest(tuple(Violation(f"tags[{number}]", "x" * 1_000) for number in range(1_000)))
+@pytest.mark.parametrize("letter", ["x", "\N{CJK UNIFIED IDEOGRAPH-6F22}", "\N{GRINNING FACE}"])
+def test_the_largest_error_fits_into_a_header_block(letter: str) -> None:
+    """Beyond 8 KiB receivers drop the whole status, and the caller learns nothing."""
+    violations = InvalidRequest(tuple(Violation(letter * 500, letter * 1_000) for _ in range(1_000)))
+    ambiguous = errors.AmbiguousAgent(letter * 1_000, tuple(letter * 200 for _ in range(50)), count=50)
 
-    ((_, packed),) = failure_of(error).trailing_metadata()
+    for failure in (failure_of(violations), failure_of(ambiguous)):
+        ((_, packed),) = failure.trailing_metadata()
 
-    assert len(packed) < 16_384
+        assert len(quote(failure.message)) + len(packed) * 4 / 3 < 7_500
+
+
+def test_a_list_of_facts_is_cut_at_whole_items() -> None:
+    ids = tuple(f"plugins/pack-{number}/agents/a,b" for number in range(50))
+
+    listed = failure_of(errors.AmbiguousAgent("x", ids, count=50)).metadata["ids"].split(",")
+
+    assert listed == [each.replace(",", "%2C") for each in ids[: len(listed)]]
+    assert len(listed) > 3
+
+
+def test_advice_to_retry_is_given_where_grpc_looks_for_it() -> None:
+    trailers = dict(failure_of(errors.ShuttingDown()).trailing_metadata())
+
+    assert trailers["grpc-retry-pushback-ms"] == "1000"
 
 
 def test_an_error_that_is_never_sent_tells_a_caller_nothing() -> None:

@@ -969,7 +969,9 @@ class SearchAgentsRequest(_message.Message):
     page_size: _builtins.int
     """How many results to return. 0: 10. More than 100 is reduced to 100; negative is an error."""
     page_token: _builtins.str
-    """`next_page_token` of the page before. All else in the request must be the same."""
+    """`next_page_token` of the page before. All else in the request must be the same, and so must the
+    catalog: where it has changed since, the token is PAGE_TOKEN_INVALID, and the search begins anew.
+    """
     @_builtins.property
     def filter(self) -> Global___AgentFilter:
         """Which agents are considered."""
@@ -1519,7 +1521,9 @@ class ListDiagnosticsRequest(_message.Message):
     page_size: _builtins.int
     """How many remarks to return. 0: 100. More than 1,000 is reduced to 1,000; negative is an error."""
     page_token: _builtins.str
-    """`next_page_token` of the page before. All else in the request must be the same."""
+    """`next_page_token` of the page before. All else in the request must be the same, and so must the
+    catalog: where it has changed since, the token is PAGE_TOKEN_INVALID, and the listing begins anew.
+    """
     def __init__(
         self,
         *,

@@ -233,7 +233,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists the values of google.rpc.ErrorInfo.reason, without the prefix ERROR_REASON_;
     the domain is "ignis". Each fact in an error's text is also in its metadata, under the keys
-    shown in the examples.
+    shown in the examples. Lists are joined by commas, with "%2C" for a comma within an item, and
+    hold as many whole items as fit into 256 bytes; other facts are cut there and end in "…".
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0

@@ -19,19 +19,18 @@ class BmadAgent:
 
     def recognises(self, file: TextFile) -> bool:
         """Tell whether the file is Markdown with a YAML block that has the key `agent`."""
-        block = BLOCK.search(file.text) if file.path.lower().endswith(".md") else None
-        return block is not None and AGENT_KEY.search(block[1]) is not None
+        block, _ = _block_of(file.text)
+        return file.path.lower().endswith(".md") and AGENT_KEY.search(block) is not None
 
     def read(self, file: TextFile) -> Imported:
         """Return the agent, called by its BMAD id, described by its title and when to use it."""
-        block = BLOCK.search(file.text)
-        assert block is not None
-        first_line = file.text.count("\n", 0, block.start(1)) + 1
+        block, first_line = _block_of(file.text)
+        diagnostics: tuple[Diagnostic, ...] = ()
         try:
-            values, _ = read_mapping(block[1])
-            agent, diagnostics = values.get("agent"), ()
+            values, _ = read_mapping(block)
+            agent = values.get("agent")
         except YamlError as error:
-            agent, diagnostics = _fields_below_agent(block[1]), (_invalid(file.path, first_line, error),)
+            agent, diagnostics = _fields_below_agent(block), (_invalid(file.path, first_line, error),)
         fields = (
             {key: value for key, value in agent.items() if isinstance(value, str)} if isinstance(agent, dict) else {}
         )
@@ -49,6 +48,12 @@ class BmadAgent:
         if not definition.description:
             diagnostics = (*diagnostics, _undescribed(file.path, first_line))
         return Imported(agents=(definition,), diagnostics=diagnostics)
+
+
+def _block_of(text: str) -> tuple[str, int]:
+    """Return the first YAML block of a text, and the line on which it begins."""
+    match = BLOCK.search(text)
+    return (match[1], text.count("\n", 0, match.start(1)) + 1) if match else ("", 1)
 
 
 def _fields_below_agent(block: str) -> dict[str, str]:

@@ -23,8 +23,9 @@ def decode(path: str, data: bytes) -> tuple[TextFile | None, tuple[Diagnostic, .
     content = data.removeprefix(bom)
     if encoding == "utf-8" and b"\0" in content:
         return None, (_rejected(path, _line_of(content, content.index(b"\0")), "binary-file", "holds binary data"),)
+    diagnostics: tuple[Diagnostic, ...] = ()
     try:
-        text, diagnostics = content.decode(encoding), ()
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             return None, (_rejected(path, 1, "bad-encoding", f"begins as {encoding.upper()} and does not go on so"),)

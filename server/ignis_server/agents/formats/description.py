@@ -1,7 +1,8 @@
 """Descriptions as people write them: one paragraph about the agent, with dialogues packed into it.
 
 Claude Code's own generator writes `description: Use this agent when … Examples: <example>Context: …
-user: "…" assistant: "…"</example>` on one line, with `\\n` for line breaks. The requests in it are the best
+user: "…" assistant: "…"</example>` on one line, with a backslash and
+an n for each line break. The requests in it are the best
 evidence there is of what an agent is for, and the worst possible description of it.
 """
 

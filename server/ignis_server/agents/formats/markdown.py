@@ -53,7 +53,7 @@ def title_of(body: str) -> str:
     return " ".join(match[1].split()) if match else ""
 
 
-def imported_agent(
+def imported_agent(  # noqa: PLR0913 - what differs between formats, each by name
     path: str,
     front: FrontMatter,
     agent_format: AgentFormat,

@@ -58,13 +58,17 @@ def _check_events(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise YamlError(event.start_mark.line + 1, "it uses an alias (*name), which this service does not expand")
+            raise YamlError(_line_of(event), "it uses an alias (*name), which this service does not expand")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise YamlError(event.start_mark.line + 1, f"it nests deeper than {MAX_DEPTH} levels")
+                raise YamlError(_line_of(event), f"it nests deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def _line_of(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _mapping(node: yaml.MappingNode, remarks: list[Remark]) -> dict[str, object]:
@@ -89,7 +93,7 @@ def _value(node: yaml.Node, remarks: list[Remark]) -> object:
         return _mapping(node, remarks)
     if isinstance(node, yaml.SequenceNode):
         return [_value(each, remarks) for each in node.value]
-    is_null = node.tag == "tag:yaml.org,2002:null" and node.style is None
+    is_null = node.tag == "tag:yaml.org,2002:null" and getattr(node, "style", None) is None
     return "" if is_null else str(node.value)
 
 

@@ -1,0 +1,145 @@
+"""The program, as people and scripts use it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ignis_client import IgnisClient
+from support.catalogs import write_files
+from support.program import run_ignis, serving_ignis
+
+DIRTY = {
+    "agents/colon.md": "---\nname: colon\ndescription: Use when: always\n---\nBody.\n",
+    "agents/empty.md": "",
+    "README.md": "# About\n",
+}
+
+
+async def test_lint_names_each_file_with_line_reason_and_remedy(tmp_path: Path) -> None:
+    ended = await run_ignis("catalog", "lint", write_files(tmp_path, DIRTY))
+
+    assert ended.status == 1
+    lines = dict(line.split(": ", 1) for line in ended.output.splitlines())
+    assert lines.keys() == {"README.md:1", "agents/colon.md:3", "agents/empty.md:1"}
+    assert lines["agents/colon.md:3"].startswith("warning: ")
+    assert "[invalid-yaml]" in lines["agents/colon.md:3"]
+    assert lines["agents/empty.md:1"].startswith("error: ")
+    assert "3 files: 1 agents" in ended.complaints
+
+
+async def test_lint_shows_only_what_is_severe_enough(tmp_path: Path) -> None:
+    ended = await run_ignis("catalog", "lint", "--severity", "error", write_files(tmp_path, DIRTY))
+
+    assert [line.partition(":")[0] for line in ended.output.splitlines()] == ["agents/empty.md"]
+
+
+async def test_lint_of_a_clean_catalog_exits_0(small_catalog: Path) -> None:
+    ended = await run_ignis("catalog", "lint", small_catalog)
+
+    assert ended.status == 0
+
+
+async def test_lint_writes_json_for_machines(tmp_path: Path) -> None:
+    ended = await run_ignis("catalog", "lint", "--json", write_files(tmp_path, DIRTY))
+
+    remarks = json.loads(ended.output)
+    assert [(each["path"], each["line"], each["severity"]) for each in remarks] == [
+        ("README.md", 1, "note"),
+        ("agents/colon.md", 3, "warning"),
+        ("agents/empty.md", 1, "error"),
+    ]
+
+
+async def test_list_shows_every_agent_with_its_tokens(small_catalog: Path) -> None:
+    ended = await run_ignis("catalog", "list", "--json", small_catalog)
+
+    agents = json.loads(ended.output)
+    assert [agent["id"] for agent in agents][:2] == ["backend/postgres-dba", "frontend/nextjs-developer"]
+    assert all(agent["full_tokens"] > agent["card_tokens"] > 0 for agent in agents)
+
+
+async def test_load_asks_a_served_catalog(small_catalog: Path) -> None:
+    async with serving_ignis("--catalog", small_catalog) as serving:
+        asked = await run_ignis("load", "tune PostgreSQL queries", "--server", serving.address)
+        machine = await run_ignis("load", "tune PostgreSQL queries", "--json", IGNIS_SERVER=serving.address)
+        text = await run_ignis("load", "tune PostgreSQL queries", "--text", "--server", serving.address)
+        ended = await serving.terminate()
+
+    assert "backend/postgres-dba" in asked.output
+    assert "PostgreSQL" in asked.output
+    loaded = json.loads(machine.output)
+    assert "".join(agent["content"] for agent in loaded["bundle"]["agents"]) == text.output
+    assert ended.status == 0
+
+
+async def test_load_says_in_one_line_what_is_wrong(small_catalog: Path) -> None:
+    async with serving_ignis("--catalog", small_catalog) as serving:
+        ended = await run_ignis("load", "x", "--require", "postgres-dab", "--server", serving.address)
+
+    assert ended.status == 1
+    assert ended.complaints == "ignis: the catalog has no agent 'postgres-dab': did you mean postgres-dba?\n"
+
+
+async def test_settings_come_from_the_environment_too(small_catalog: Path) -> None:
+    environment = {"IGNIS_CATALOG_PATHS": str(small_catalog), "IGNIS_DEFAULT_BUDGET_TOKENS": "777"}
+
+    async with serving_ignis(**environment) as serving, IgnisClient(serving.address) as ignis:
+        catalog = await ignis.get_catalog()
+
+    assert catalog.default_budget_tokens == 777
+
+
+async def test_several_catalogs_are_served_together(small_catalog: Path, tmp_path: Path) -> None:
+    other = write_files(tmp_path / "other", {"agents/tailor.md": "---\nname: tailor\ndescription: Sews.\n---\nSew.\n"})
+
+    async with (
+        serving_ignis("--catalog", small_catalog, "--catalog", other) as serving,
+        IgnisClient(serving.address) as ignis,
+    ):
+        tailor = await ignis.get_agent("tailor")
+
+    assert tailor.summary.id == "other/agents/tailor"
+
+
+async def test_the_demo_holds_what_it_claims() -> None:
+    ended = await run_ignis("demo")
+
+    assert ended.status == 0, ended.output + ended.complaints
+    assert "✗" not in ended.output
+    assert "3 calls, 3 spans delivered over OTLP, 0 lost" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--catalog", "{tmp}/nowhere"], "there is no such directory"),
+        (["--catalog", "{tmp}/file.md"], "it is not a directory"),
+        (["--catalog", "{tmp}/empty"], "none of its 0 files holds an agent"),
+        ([], "catalog_paths: is empty"),
+        (["--catalog", "{tmp}", "--listen", "nonsense"], "listen: 'nonsense' is refused"),
+        (["--catalog", "{tmp}", "--listen", "127.0.0.1:99999"], "listen: '127.0.0.1:99999' is refused"),
+        (["--catalog", "{tmp}", "--listen", "0.0.0.0:0"], "callers are not authenticated"),
+    ],
+)
+async def test_a_server_that_cannot_start_says_so_in_one_line(
+    tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.md").write_text("Sews.\n")
+
+    ended = await run_ignis("serve", *(argument.format(tmp=tmp_path) for argument in arguments))
+
+    assert ended.status == 2
+    (line,) = [line for line in ended.complaints.splitlines() if not line.startswith("{")]
+    assert line.startswith("ignis: ")
+    assert complaint in line
+
+
+async def test_an_address_that_is_taken_is_said_in_one_line(small_catalog: Path) -> None:
+    async with serving_ignis("--catalog", small_catalog) as serving:
+        ended = await run_ignis("serve", "--catalog", small_catalog, "--listen", serving.address)
+
+    assert ended.status == 2
+    (line,) = [line for line in ended.complaints.splitlines() if line.startswith("ignis: ")]
+    assert serving.address in line
