@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ignis_client import IgnisClient
@@ -13,6 +14,10 @@ from ignis_server.app import running
 from ignis_server.rpc.server import RpcServer
 from ignis_server.settings import Settings
 from support.catalogs import write_files
+
+# A slow machine is no failure of the code.
+hypothesis.settings.register_profile("ignis", deadline=None)
+hypothesis.settings.load_profile("ignis")
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """The formats in which agents are written down: one importer each, asked in order of how sure they are."""
 
+from ignis_server.agents.formats.a2a_card import A2aCard
 from ignis_server.agents.formats.agent_skill import AgentSkill
 from ignis_server.agents.formats.bmad_agent import BmadAgent
 from ignis_server.agents.formats.bmad_team import BmadTeam
 from ignis_server.agents.formats.claude_subagent import ClaudeSubagent
 from ignis_server.agents.formats.copilot import Copilot
+from ignis_server.agents.formats.crewai import CrewAi
 from ignis_server.agents.formats.decode import decode
 from ignis_server.agents.formats.importer import Imported, Importer, TextFile
 from ignis_server.agents.formats.not_agents import NotAgents, UnknownFormat
@@ -16,6 +18,8 @@ __all__ = ["IMPORTERS", "Imported", "Importer", "TextFile", "decode", "import_fi
 IMPORTERS: tuple[Importer, ...] = (
     Copilot(),
     AgentSkill(),
+    A2aCard(),
+    CrewAi(),
     NotAgents(),
     BmadTeam(),
     BmadAgent(),

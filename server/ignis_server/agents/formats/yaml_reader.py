@@ -1,6 +1,5 @@
 """YAML as people write it: strict where it parses, with a line for every remark, and never a bomb."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import yaml
@@ -93,18 +92,4 @@ def _value(node: yaml.Node, remarks: list[Remark]) -> object:
         return _mapping(node, remarks)
     if isinstance(node, yaml.SequenceNode):
         return [_value(each, remarks) for each in node.value]
-    is_null = node.tag == "tag:yaml.org,2002:null" and getattr(node, "style", None) is None
-    return "" if is_null else str(node.value)
-
-
-def texts_of(value: object) -> Iterator[str]:
-    """Return all text in a value, however deep, in order; keys before what they hold."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield str(key)
-            yield from texts_of(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from texts_of(each)
-    elif value:
-        yield str(value)
+    return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value)
