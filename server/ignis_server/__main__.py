@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from ignis_server.cli import catalog, demo, load, serve
+from ignis_server.cli import catalog, demo, health, load, serve
 from ignis_server.errors import IgnisError, SettingsInvalid
 
 __all__ = ["main"]
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(catalog.app, name="catalog")
 app.command()(serve.serve)
 app.command()(load.load)
+app.command()(health.health)
 app.command()(demo.demo)
 
 

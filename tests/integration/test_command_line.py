@@ -1,12 +1,15 @@
 """The program, as people and scripts use it."""
 
+import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from ignis_client import IgnisClient
 from support.catalogs import write_files
+from support.collector import free_port
 from support.program import run_ignis, serving_ignis
 
 DIRTY = {
@@ -79,6 +82,27 @@ async def test_load_says_in_one_line_what_is_wrong(small_catalog: Path) -> None:
 
     assert ended.status == 1
     assert ended.complaints == "ignis: the catalog has no agent 'postgres-dab': did you mean postgres-dba?\n"
+
+
+async def test_health_tells_a_served_port_from_another(small_catalog: Path) -> None:
+    async with serving_ignis("--catalog", small_catalog) as serving:
+        served = await run_ignis("health", "--server", serving.address)
+    other = await run_ignis("health", "--server", f"127.0.0.1:{free_port()}")
+
+    assert (served.status, served.output) == (0, "SERVING\n")
+    assert other.status == 1
+    assert "does not answer" in other.complaints
+
+
+async def test_the_caller_of_the_examples_works(small_catalog: Path) -> None:
+    caller = Path(__file__).parents[2] / "examples" / "caller.py"
+    async with serving_ignis("--catalog", small_catalog) as serving:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, caller, "tune PostgreSQL", serving.address, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+
+    assert output.decode().startswith("backend/postgres-dba: ")
 
 
 async def test_settings_come_from_the_environment_too(small_catalog: Path) -> None:
