@@ -1,10 +1,15 @@
 # The commands of this project; `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CATALOG ?= examples/catalog
+
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+# A line for each package while it is fetched, and none for the many that are there already.
+PROGRESS := | grep --line-buffered -E '^(Collecting|Building|Installing|Successfully|ERROR)' | cut -c1-100
 
 # Where `make gen` writes; a test generates into another folder and compares.
 OUT ?= client
@@ -20,12 +25,12 @@ $(BIN)/python:
 
 $(VENV)/.server: pyproject.toml | $(BIN)/python
 	@echo "==> Installing the server (about a minute the first time)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet -e '.[server]'
+	@$(INSTALL) -e '.[server]' $(PROGRESS)
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.server
 	@echo "==> Installing what the tests need"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet -e '.[test]'
+	@$(INSTALL) -e '.[test]' $(PROGRESS)
 	@touch $@
 
 .PHONY: demo

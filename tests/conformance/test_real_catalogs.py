@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from ignis_server.agents.catalog import Catalog, compile_catalog
-from ignis_server.agents.model import AgentFormat, Severity
-from ignis_server.agents.source import read_directories
-from support.fakes import WordTokenizer
+from ignis_server.agents.embedding import WordllamaEmbedder
+from ignis_server.agents.loader import AgentLoader
+from ignis_server.agents.model import AgentFormat, Project, Severity
+from ignis_server.agents.selector import HybridSelector
+from ignis_server.agents.snapshot import compile_snapshot
+from ignis_server.agents.source import Sources, read_directories
+from ignis_server.agents.tokenizer import TiktokenTokenizer
+from ignis_server.signals import NoSignals
+from support.fakes import HandClock, WordTokenizer
+from support.recount import recount
 
 CATALOGS = Path(os.environ["IGNIS_CATALOGS"])
 
@@ -34,13 +41,14 @@ EXPECTED: dict[str, tuple[dict[AgentFormat, int], int, dict[Severity, int]]] = {
 }
 
 
-pytestmark = pytest.mark.parametrize("name", EXPECTED)
+each_catalog = pytest.mark.parametrize("name", EXPECTED)
 
 
 def compiled(name: str) -> Catalog:
     return compile_catalog(read_directories((CATALOGS / name,)), WordTokenizer())
 
 
+@each_catalog
 def test_agents_teams_and_remarks_are_those_expected(name: str) -> None:
     formats, teams, severities = EXPECTED[name]
 
@@ -51,6 +59,7 @@ def test_agents_teams_and_remarks_are_those_expected(name: str) -> None:
     assert Counter(diagnostic.severity for diagnostic in catalog.diagnostics) == severities
 
 
+@each_catalog
 def test_every_file_is_loaded_or_diagnosed(name: str) -> None:
     files = {path.relative_to(CATALOGS / name).as_posix() for path in (CATALOGS / name).rglob("*") if path.is_file()}
 
@@ -62,6 +71,7 @@ def test_every_file_is_loaded_or_diagnosed(name: str) -> None:
     assert files - loaded - teams - diagnosed == set()
 
 
+@each_catalog
 def test_every_agent_has_a_name_a_description_and_a_body(name: str) -> None:
     catalog = compiled(name)
 
@@ -71,3 +81,42 @@ def test_every_agent_has_a_name_a_description_and_a_body(name: str) -> None:
         if not (agent.definition.name and agent.definition.description and agent.definition.body)
     ]
     assert lacking == []
+
+
+# What an expert would want at hand for the brief below; several would do for each.
+WANTED = {
+    "Next.js storefront": {"frontend-developer"},
+    "Stripe payments": {"payment-integration"},
+    "PostgreSQL": {"database-admin", "database-architect", "database-optimizer", "sql-pro"},
+    "deployed to Kubernetes": {"kubernetes-architect"},
+    "needs security review": {"security-auditor", "code-reviewer"},
+}
+
+
+def test_the_202_subagents_give_a_set_that_an_expert_would_nod_at(
+    tokenizer: TiktokenTokenizer, embedder: WordllamaEmbedder
+) -> None:
+    sources = read_directories((CATALOGS / "wshobson-agents",))
+    subagents = Sources(tuple(file for file in sources.files if "/agents/" in file.path), ())
+    snapshot = compile_snapshot(
+        subagents,
+        tokenizer=tokenizer,
+        selector=HybridSelector(embedder),
+        clock=HandClock(),
+        signals=NoSignals(),
+    )
+    loader = AgentLoader(lambda: snapshot, default_budget_tokens=12_000, clock=HandClock(), signals=NoSignals())
+
+    loaded = loader.load(
+        Project(
+            brief="Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review"
+        )
+    )
+
+    answered = {need.text: {agent_id.rpartition("/")[2] for agent_id in need.agent_ids} for need in loaded.needs}
+    assert len(snapshot.catalog.agents) == 202
+    assert answered.keys() == WANTED.keys()
+    assert [need for need, wanted in WANTED.items() if not wanted & answered[need]] == []
+    assert loaded.bundle.tokens <= 12_000
+    assert loaded.bundle.tokens == recount("".join(agent.content for agent in loaded.bundle.agents))
+    assert loaded.savings.load_all.saved_ratio > 0.9

@@ -6,7 +6,7 @@ import pytest
 
 from ignis_client import DetailLevel, IgnisClient
 from ignis_client.errors import AgentNotFound, BudgetTooSmall, InvalidRequest
-from ignis_server.agents.tokenizer import TiktokenTokenizer
+from support.recount import recount
 
 BRIEF = "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs a security review"
 
@@ -45,15 +45,20 @@ async def test_a_brief_that_nobody_answers_gets_an_empty_bundle_and_says_so(igni
     assert [need.answered for need in loaded.needs] == [False] * len(loaded.needs)
 
 
-async def test_reported_tokens_equal_a_recount_of_the_returned_bytes(
-    ignis: IgnisClient, tokenizer: TiktokenTokenizer
-) -> None:
-    loaded = await ignis.load_agents(BRIEF)
+async def test_reported_tokens_equal_an_independent_recount_of_the_returned_bytes(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(BRIEF, required_teams=["Duo"])
 
-    recounted = tokenizer.count([loaded.text, *(agent.content for agent in loaded.agents)])
-
-    assert recounted == [loaded.bundle.tokens, *(agent.tokens for agent in loaded.agents)]
+    assert loaded.bundle.tokens == recount(loaded.text)
+    assert [agent.tokens for agent in loaded.agents] == [recount(agent.content) for agent in loaded.agents]
     assert loaded.savings.loaded_tokens == loaded.bundle.tokens
+
+
+async def test_the_tokens_of_the_catalog_equal_an_independent_recount_of_every_agent(ignis: IgnisClient) -> None:
+    catalog = await ignis.get_catalog()
+    agents = [await ignis.get_agent(summary.id) async for summary in ignis.list_agents()]
+
+    assert catalog.full_tokens == sum(recount(agent.full_content) for agent in agents)
+    assert catalog.card_tokens == sum(recount(agent.card_content) for agent in agents)
 
 
 async def test_the_digest_is_that_of_the_returned_bytes(ignis: IgnisClient) -> None:

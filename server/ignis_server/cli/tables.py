@@ -1,6 +1,7 @@
 """Answers as people read them: tables of what was chosen, left out and saved."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ignis_client import Baseline, ExclusionReason, InclusionReason, LeftOutAgent, Loaded, LoadedAgent
@@ -8,6 +9,7 @@ from ignis_client import Baseline, ExclusionReason, InclusionReason, LeftOutAgen
 __all__ = ["print_loaded"]
 
 MAX_LEFT_OUT = 5
+MAX_UNANSWERED = 6
 
 WHY_IN = {
     InclusionReason.REQUIRED: "required",
@@ -33,7 +35,9 @@ def print_loaded(console: Console, loaded: Loaded) -> None:
         console.print(_left_out(loaded))
     unanswered = [need.text for need in loaded.needs if not need.answered]
     if unanswered:
-        console.print(f"[yellow]Nobody answers:[/] {'; '.join(unanswered)}", highlight=False)
+        more = len(unanswered) - MAX_UNANSWERED
+        shown = "; ".join(unanswered[:MAX_UNANSWERED]) + (f"; and {more} more" if more > 0 else "")
+        console.print(f"[yellow]Nobody answers:[/] {escape(shown)}", highlight=False)
     console.print(_savings(loaded))
 
 
@@ -67,7 +71,7 @@ def _why(agent: LoadedAgent, loaded: Loaded) -> str:
     needs = ", ".join(f"“{loaded.needs[index].text}”" for index in agent.evidence.need_indexes[:3])
     words = ", ".join(agent.evidence.matched_terms[:5])
     reason = WHY_IN.get(agent.reason, "")
-    return f"{reason} {needs}".strip() + (f" (words: {words})" if words else "")
+    return escape(f"{reason} {needs}".strip() + (f" (words: {words})" if words else ""))
 
 
 def _left_out(loaded: Loaded) -> Table:
