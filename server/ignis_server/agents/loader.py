@@ -8,7 +8,7 @@ import numpy as np
 from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.cover import Cover, Inclusion, Offer, Required, Terms, cover_needs
-from ignis_server.agents.explanation import ANSWERS, evidence_for
+from ignis_server.agents.explanation import ANSWERS, Explainer
 from ignis_server.agents.model import Project
 from ignis_server.agents.names import NameIndex
 from ignis_server.agents.needs import needs_of
@@ -74,13 +74,14 @@ class AgentLoader:
             ),
         )
         considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
-        bundle = _bundle(snapshot, relevance, cover)
+        explainer = Explainer(snapshot.index, relevance)
+        bundle = _bundle(snapshot, explainer, cover)
         loaded = Loaded(
             catalog_revision=catalog.revision,
             selector_version=snapshot.selector_version,
             bundle=bundle,
             needs=_needs(snapshot, relevance, cover),
-            left_out=_left_out(snapshot, relevance, cover, project),
+            left_out=_left_out(snapshot, explainer, cover, project),
             left_out_more=max(0, len(cover.omitted) - MAX_LEFT_OUT),
             budget_tokens=budget_tokens,
             savings=Savings.of(bundle.tokens, considered, project.prices),
@@ -156,13 +157,13 @@ def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tupl
     return replace(relevance, answers=answers), named
 
 
-def _bundle(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> Bundle:
+def _bundle(snapshot: Snapshot, explainer: Explainer, cover: Cover) -> Bundle:
     return Bundle.of(
         LoadedAgent(
             agent=snapshot.catalog.agents[chosen.place],
             detail=chosen.detail,
             inclusion=chosen.inclusion,
-            evidence=evidence_for(snapshot.index, relevance, chosen.place),
+            evidence=explainer.evidence_for(chosen.place),
             rank=rank,
         )
         for rank, chosen in enumerate(cover.chosen, start=1)
@@ -183,12 +184,12 @@ def _answering(catalog: Catalog, answers: Scores, places: Sequence[int]) -> tupl
     return tuple(catalog.agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
 
 
-def _left_out(snapshot: Snapshot, relevance: Relevance, cover: Cover, project: Project) -> tuple[LeftOutAgent, ...]:
+def _left_out(snapshot: Snapshot, explainer: Explainer, cover: Cover, project: Project) -> tuple[LeftOutAgent, ...]:
     agents = snapshot.catalog.agents
     return tuple(
         LeftOutAgent(
             agent=agents[omitted.place],
-            evidence=evidence_for(snapshot.index, relevance, omitted.place),
+            evidence=explainer.evidence_for(omitted.place),
             exclusion=omitted.exclusion,
             tokens=agents[omitted.place].tokens(project.max_detail),
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from ignis_server.agents.bundle import Evidence
 from ignis_server.agents.catalog import CatalogAgent
-from ignis_server.agents.explanation import ANSWERS, evidence_for
+from ignis_server.agents.explanation import ANSWERS, Explainer
 from ignis_server.agents.model import AgentFilter
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.clock import Clock
@@ -51,12 +51,9 @@ class AgentSearch:
         admitted = snapshot.admitted(agent_filter)
         telling = admitted & ((relevance.lexical[0] > 0) | (answers >= ANSWERS))
         order = [int(place) for place in np.argsort(-answers, kind="stable") if telling[place]]
+        explainer = Explainer(snapshot.index, relevance)
         found = tuple(
-            Found(
-                snapshot.catalog.agents[place],
-                start + number,
-                evidence_for(snapshot.index, relevance, place),
-            )
+            Found(snapshot.catalog.agents[place], start + number, explainer.evidence_for(place))
             for number, place in enumerate(order[start : start + limit], start=1)
         )
         self._signals.report(

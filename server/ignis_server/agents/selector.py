@@ -5,7 +5,7 @@ and in milliseconds, with a relevance for every pair of need and agent. What is 
 budget is `cover.py`'s affair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.embedding import Embedder, Vectors
 from ignis_server.agents.passages import PassageIndex
 from ignis_server.agents.text_index import Scores, TextIndex
-from ignis_server.agents.words import terms_of, words_of
+from ignis_server.agents.words import Word, terms_of
 
 __all__ = ["HybridKnobs", "HybridSelector", "MatchedWord", "Relevance", "SelectionIndex", "Selector"]
 
@@ -27,7 +27,7 @@ MIN_SPREAD = 0.05
 
 @dataclass(frozen=True, slots=True)
 class MatchedWord:
-    """A word that a need and an agent share, as the need writes it, and how much it tells."""
+    """A word that a need and an agent share, as the need writes it, and what it adds to the agent's score."""
 
     text: str
     weight: float
@@ -54,8 +54,8 @@ class SelectionIndex(Protocol):
         """Weigh every agent of the catalog against every need."""
         ...
 
-    def matched_words(self, need: str, place: int) -> tuple[MatchedWord, ...]:
-        """Return the words that a need shares with an agent, most telling first."""
+    def matched_words(self, words: Iterable[Word], place: int) -> list[MatchedWord]:
+        """Return those of some words that an agent shares, in their order."""
         ...
 
     def alike(self, place: int) -> NDArray[np.bool_]:
@@ -156,15 +156,10 @@ class _HybridIndex:
             semantic=semantic[:count],
         )
 
-    def matched_words(self, need: str, place: int) -> tuple[MatchedWord, ...]:
-        """Return the words that a need shares with an agent, most telling first."""
-        weights: dict[str, float] = {}
-        for word in words_of(need):
-            found = self._words.term_scores(word.terms, place)
-            if found:
-                weights[word.text] = max(found.values())
-        ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-        return tuple(MatchedWord(text, weight) for text, weight in ordered)
+    def matched_words(self, words: Iterable[Word], place: int) -> list[MatchedWord]:
+        """Return those of some words that an agent shares, in their order."""
+        found = ((word.text, self._words.term_scores(word.terms, place)) for word in words)
+        return [MatchedWord(text, max(scores.values())) for text, scores in found if scores]
 
     def alike(self, place: int) -> NDArray[np.bool_]:
         """Return which agents are copies of an agent in all but details; itself among them."""
