@@ -3,13 +3,14 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from opentelemetry.instrumentation.grpc import aio_client_interceptors
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -109,7 +110,9 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 @asynccontextmanager
 async def spanned(
-    spans: InMemorySpanExporter, reader: InMemoryMetricReader
+    spans: InMemorySpanExporter,
+    reader: InMemoryMetricReader,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
 ) -> AsyncIterator["AgentLoaderServiceAsyncStub"]:
     """Run a scripted service whose telemetry stays in memory."""
     tracers, meters = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
@@ -119,7 +122,10 @@ async def spanned(
     add_AgentLoaderServiceServicer_to_server(Scripted(), server)  # type: ignore[abstract]  # two methods are asked for
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with (
+        asyncio.timeout(20),
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=interceptors) as channel,
+    ):
         yield AgentLoaderServiceStub(channel)
     await server.stop(None)
 
@@ -181,6 +187,20 @@ async def test_a_span_continues_the_callers_trace(spans: InMemorySpanExporter) -
     (span,) = spans.get_finished_spans()
     assert span.parent
     assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (trace_id, span_id)
+
+
+async def test_a_span_continues_the_trace_of_the_stock_client_instrumentation(spans: InMemorySpanExporter) -> None:
+    client_spans = InMemorySpanExporter()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(client_spans))
+
+    async with spanned(spans, InMemoryMetricReader(), aio_client_interceptors(tracer_provider=tracers)) as stub:
+        await stub.GetCatalog(pb.GetCatalogRequest())
+
+    (server_span,), (client_span,) = spans.get_finished_spans(), client_spans.get_finished_spans()
+    assert server_span.parent
+    assert server_span.parent.span_id == client_span.context.span_id
+    assert server_span.context.trace_id == client_span.context.trace_id
 
 
 async def test_a_malformed_traceparent_begins_a_new_trace(spans: InMemorySpanExporter) -> None:
