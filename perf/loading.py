@@ -28,6 +28,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 ONE_LINE = "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review"
 BUDGET_TOKENS = 20_000
 CALLERS = 10
+WARM_UP_CALLS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ async def bare(size_bytes: int, calls: int) -> Latency:
 
 async def timed(call: Callable[[], Awaitable[object]], calls: int, *, callers: int) -> Latency:
     """Make calls, so many at a time, after a few to warm up; each waits for its answer before the next."""
-    for _ in range(10):
+    for _ in range(WARM_UP_CALLS):
         await call()
     milliseconds: list[float] = []
 

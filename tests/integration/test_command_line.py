@@ -139,6 +139,7 @@ async def test_the_demo_holds_what_it_claims() -> None:
     [
         (["--catalog", "{tmp}/nowhere"], "there is no such directory"),
         (["--catalog", "{tmp}/file.md"], "it is not a directory"),
+        (["--catalog", "{tmp}/" + "x" * 300], "it cannot be listed (File name too long)"),
         (["--catalog", "{tmp}/empty"], "none of its 0 files holds an agent"),
         ([], "catalog_paths: is empty"),
         (["--catalog", "{tmp}", "--listen", "nonsense"], "listen: 'nonsense' is refused"),

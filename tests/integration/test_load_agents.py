@@ -1,5 +1,6 @@
 """Loading agents, through the real client from the real server."""
 
+import asyncio
 import hashlib
 
 import pytest
@@ -172,6 +173,14 @@ async def test_all_violations_are_told_at_once(ignis: IgnisClient) -> None:
 async def test_an_agent_both_required_and_forbidden_is_refused(ignis: IgnisClient) -> None:
     with pytest.raises(InvalidRequest, match="also in forbidden_agents"):
         await ignis.load_agents("x", required_agents=["haiku"], forbidden_agents=["skills/haiku"])
+
+
+async def test_fifty_callers_at_once_get_the_same_bytes_as_one(ignis: IgnisClient) -> None:
+    alone = await ignis.load_agents(BRIEF)
+
+    together = await asyncio.gather(*(ignis.load_agents(BRIEF) for _ in range(50)))
+
+    assert {loaded.text for loaded in together} == {alone.text}
 
 
 async def test_a_refused_request_changes_nothing(ignis: IgnisClient) -> None:

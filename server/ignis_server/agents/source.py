@@ -80,13 +80,15 @@ def _labels(roots: tuple[Path, ...]) -> list[str]:
 
 
 def _check_root(root: Path) -> None:
-    if not root.exists():
-        raise CatalogUnusable(root, "there is no such directory", "give the path of one that holds agent files")
-    if not root.is_dir():
-        raise CatalogUnusable(root, "it is not a directory", "give the directory that the file lies in")
     try:
         with os.scandir(root) as entries:
             next(entries, None)
+    except FileNotFoundError as error:
+        raise CatalogUnusable(
+            root, "there is no such directory", "give the path of one that holds agent files"
+        ) from error
+    except NotADirectoryError as error:
+        raise CatalogUnusable(root, "it is not a directory", "give the directory that the file lies in") from error
     except OSError as error:
         raise CatalogUnusable(
             root, f"it cannot be listed ({error.strerror})", "let the server's user read it"
