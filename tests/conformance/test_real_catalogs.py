@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ignis_server.agents.catalog import Catalog, compile_catalog
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.embedding import WordllamaEmbedder
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFormat, Project, Severity

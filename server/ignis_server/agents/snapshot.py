@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from ignis_server.agents.catalog import Catalog, compile_catalog
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.model import AgentFilter, Severity
 from ignis_server.agents.names import NameIndex
 from ignis_server.agents.selector import SelectionIndex, Selector
