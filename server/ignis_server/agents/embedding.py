@@ -66,7 +66,9 @@ class WordllamaEmbedder:
         return np.concatenate(rows) if rows else np.zeros((0, self.dimensions), np.float32)
 
     def _pool(self, texts: Sequence[str]) -> Vectors:
-        encoded = self._tokenizer.encode_batch_fast([text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch_fast(
+            [text.strip()[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
+        )
         pooled = np.zeros((len(texts), self.dimensions), np.float32)
         for row, encoding in zip(pooled, encoded, strict=True):
             if encoding.ids:

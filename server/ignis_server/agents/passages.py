@@ -70,7 +70,7 @@ class PassageIndex:
 def passages_of(definition: AgentDefinition) -> list[str]:
     """Return an agent's sentences and list items, joined evenly where there are more than 32."""
     body = CODE_BLOCK.sub("", definition.body)
-    lines = (MARKUP.sub(" ", line).strip() for line in (*definition.examples, *body.splitlines()))
+    lines = (" ".join(MARKUP.sub(" ", line).split()) for line in (*definition.examples, *body.splitlines()))
     sentences = [
         sentence for line in lines for sentence in SENTENCE_END.split(line) if len(sentence.split()) >= MIN_WORDS
     ]

@@ -13,6 +13,8 @@ __all__ = ["Word", "terms_of", "words_of"]
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 WORD = re.compile(rf"[^\W_]+(?:[.'{APOSTROPHE}/_-][^\W_]+)*(?:\+\+|\#)?")
 PARTS = re.compile(r"[^\W_]+(?:\+\+|\#)?")
+# A name that is made of another's and has nothing to do with it.
+NO_COMPOUND = "javascript"
 MIN_CAMEL_PART = 3  # Shorter ones ("g" of "gRPC") match everything.
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -74,6 +76,8 @@ def _terms_of_word(word: str) -> tuple[str, ...]:
     parts = PARTS.findall(lowered)
     if len(parts) > 1:
         forms: Iterable[str] = ("".join(parts), *(part for part in parts if part not in CONVERSATION))
+    elif lowered == NO_COMPOUND:
+        forms = (lowered,)
     else:
         forms = (lowered, *(part.lower() for part in CAMEL.split(word) if MIN_CAMEL_PART <= len(part) < len(word)))
     return tuple(dict.fromkeys(_stem(form) for form in forms if form))

@@ -1,0 +1,187 @@
+"""Choosing under a budget."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ignis_server.agents.catalog import CatalogAgent
+from ignis_server.agents.cover import (
+    Cover,
+    Exclusion,
+    Inclusion,
+    Offer,
+    Required,
+    Terms,
+    cover_needs,
+)
+from ignis_server.agents.model import AgentDefinition, AgentFormat, DetailLevel
+from ignis_server.errors import BudgetTooSmall
+
+FULL, CARD = DetailLevel.FULL, DetailLevel.CARD
+
+
+def agent(number: int, full: int = 100, card: int = 10) -> CatalogAgent:
+    definition = AgentDefinition(f"a{number}", f"a{number}", "", "", AgentFormat.PLAIN_MARKDOWN, str(Path("x")))
+    return CatalogAgent(definition, "", "", "", card, full)
+
+
+def offer(*rows: list[float], agents: list[CatalogAgent] | None = None, copies: frozenset[int] = frozenset()) -> Offer:
+    """Return an offer of agents whose chances are given need by need; `copies` are alike among each other."""
+    answers = np.array(rows, np.float32)
+
+    def alike(place: int) -> np.ndarray:
+        same = {place} | (copies if place in copies else set())
+        return np.array([each in same for each in range(answers.shape[1])])
+
+    return Offer(agents or [agent(number) for number in range(answers.shape[1])], answers, alike)
+
+
+def terms(budget: int = 1_000, size: int = 3, **wishes: object) -> Terms:
+    return Terms(budget_tokens=budget, admitted=np.ones(size, bool), **wishes)  # type: ignore[arg-type]  # by name
+
+
+def chosen(cover: Cover) -> list[tuple[int, DetailLevel]]:
+    return [(each.place, each.detail) for each in cover.chosen]
+
+
+def test_the_greatest_gain_is_taken_first_and_what_adds_little_is_not() -> None:
+    cover = cover_needs(offer([0.9, 0.6, 0.1], [0.0, 0.9, 0.1]), terms())
+
+    assert chosen(cover) == [(1, FULL), (0, FULL)]
+    assert cover.tokens == 200
+
+
+def test_an_agent_that_answers_what_others_answer_is_redundant() -> None:
+    cover = cover_needs(offer([0.99, 0.98, 0.15]), terms())
+
+    assert chosen(cover) == [(0, FULL)]
+    assert [(each.place, each.exclusion) for each in cover.omitted] == [
+        (1, Exclusion.REDUNDANT),
+        (2, Exclusion.WEAK_EVIDENCE),
+    ]
+
+
+def test_copies_are_not_taken_beside_each_other() -> None:
+    cover = cover_needs(offer([0.5, 0.5, 0.4], copies=frozenset({0, 1})), terms())
+
+    assert chosen(cover) == [(0, FULL), (2, FULL)]
+
+
+def test_a_card_is_sent_where_the_full_text_has_no_room() -> None:
+    cover = cover_needs(offer([0.9, 0.0, 0.0], [0.0, 0.8, 0.0]), terms(budget=115))
+
+    assert chosen(cover) == [(0, FULL), (1, CARD)]
+    assert cover.tokens == 110
+
+
+def test_what_has_no_room_at_all_is_said_to_have_none() -> None:
+    cover = cover_needs(offer([0.9, 0.0, 0.0], [0.0, 0.8, 0.0]), terms(budget=105))
+
+    assert chosen(cover) == [(0, FULL)]
+    assert [(each.place, each.exclusion) for each in cover.omitted] == [(1, Exclusion.OVER_BUDGET)]
+
+
+def test_cards_only_where_no_more_is_allowed() -> None:
+    cover = cover_needs(offer([0.9, 0.0, 0.0]), terms(max_detail=CARD))
+
+    assert chosen(cover) == [(0, CARD)]
+
+
+def test_required_agents_come_first_and_answer_needs_too() -> None:
+    cover = cover_needs(offer([0.9, 0.85, 0.0]), terms(required=(Required(1, Inclusion.TEAM),)))
+
+    assert [(each.place, each.inclusion) for each in cover.chosen] == [(1, Inclusion.TEAM), (0, Inclusion.SELECTED)]
+
+
+def test_every_required_agent_is_there_before_any_is_there_whole() -> None:
+    required = tuple(Required(place, Inclusion.REQUIRED) for place in range(3))
+
+    cover = cover_needs(offer([0.0, 0.0, 0.0]), terms(budget=125, required=required))
+
+    assert chosen(cover) == [(0, FULL), (1, CARD), (2, CARD)]
+
+
+def test_named_agents_are_taken_before_better_ones() -> None:
+    cover = cover_needs(offer([0.9, 0.3, 0.0]), terms(budget=100, named=(1,)))
+
+    assert [(each.place, each.inclusion) for each in cover.chosen] == [(1, Inclusion.NAMED)]
+
+
+def test_forbidden_and_inadmissible_agents_are_never_taken() -> None:
+    admitted = np.array([True, False, True])
+
+    cover = cover_needs(offer([0.9, 0.9, 0.3]), Terms(1_000, admitted, forbidden=frozenset({0}), named=(0,)))
+
+    assert chosen(cover) == [(2, FULL)]
+    assert [(each.place, each.exclusion) for each in cover.omitted] == [(0, Exclusion.FORBIDDEN)]
+
+
+def test_a_budget_below_the_smallest_card_names_that_card() -> None:
+    agents = [agent(0, card=30), agent(1, card=20), agent(2, card=5)]
+
+    with pytest.raises(BudgetTooSmall) as caught:
+        cover_needs(offer([0.9, 0.8, 0.0], agents=agents), terms(budget=19))
+
+    assert (caught.value.smallest_tokens, caught.value.smallest_agents) == (20, ("a1",))
+
+
+def test_a_budget_below_the_required_cards_names_them_all() -> None:
+    required = (Required(2, Inclusion.REQUIRED), Required(0, Inclusion.TEAM))
+
+    with pytest.raises(BudgetTooSmall) as caught:
+        cover_needs(offer([0.0, 0.0, 0.0]), terms(budget=19, required=required))
+
+    assert (caught.value.smallest_tokens, caught.value.smallest_agents) == (20, ("a2", "a0"))
+
+
+def test_no_needs_give_nothing() -> None:
+    cover = cover_needs(Offer([agent(0)], np.zeros((0, 1), np.float32), lambda _: np.array([True])), terms(size=1))
+
+    assert cover == Cover((), (), 0)
+
+
+CHANCES = st.integers(0, 100).map(lambda percent: percent / 100)
+
+
+@given(st.data())
+def test_whatever_is_asked_the_terms_are_kept(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 6))
+    rows = data.draw(st.lists(st.lists(CHANCES, min_size=size, max_size=size), min_size=1, max_size=3))
+    agents = [agent(place, data.draw(st.integers(10, 90)), data.draw(st.integers(1, 10))) for place in range(size)]
+    places = st.integers(0, size - 1)
+    forbidden = data.draw(st.frozensets(places))
+    required = (
+        data.draw(st.lists(places.filter(lambda place: place not in forbidden), unique=True))
+        if len(forbidden) < size
+        else []
+    )
+    asked = Terms(
+        budget_tokens=data.draw(st.integers(1, 300)),
+        admitted=np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))),
+        required=tuple(Required(place, Inclusion.REQUIRED) for place in required),
+        forbidden=forbidden,
+    )
+
+    try:
+        cover = cover_needs(offer(*rows, agents=agents), asked)
+    except BudgetTooSmall as error:
+        too_small = error
+    else:
+        check_that_terms_are_kept(cover, agents, asked)
+        return
+    assert too_small.smallest_tokens > asked.budget_tokens
+
+
+def check_that_terms_are_kept(cover: Cover, agents: list[CatalogAgent], asked: Terms) -> None:
+    required = [each.place for each in asked.required]
+    taken = [each.place for each in cover.chosen]
+    assert cover.tokens == sum(agents[each.place].tokens(each.detail) for each in cover.chosen)
+    assert cover.tokens <= asked.budget_tokens
+    assert len(set(taken)) == len(taken)
+    assert taken[: len(required)] == required
+    assert not asked.forbidden & set(taken)
+    assert all(asked.admitted[place] for place in taken[len(required) :])
+    assert not {each.place for each in cover.omitted} & set(taken)

@@ -1,0 +1,82 @@
+"""From a brief to needs, and from text to terms."""
+
+import pytest
+
+from ignis_server.agents.model import Project
+from ignis_server.agents.needs import needs_of
+from ignis_server.agents.words import terms_of, words_of
+
+
+@pytest.mark.parametrize(
+    ("brief", "needs"),
+    [
+        ("tune PostgreSQL", ["tune PostgreSQL"]),
+        ("Could you please help me with this?", []),
+        (
+            "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review",
+            ["Next.js storefront", "Stripe payments", "PostgreSQL", "deployed to Kubernetes", "needs security review"],
+        ),
+        (
+            "# Goals\n\n- fast pages\n- safe payments\n1. clear docs\n",
+            ["Goals", "fast pages", "safe payments", "clear docs"],
+        ),
+        ("We sell tea by phone and e-mail.", ["We sell tea by phone, e-mail"]),
+        ("Runs on iOS and Android", ["Runs on iOS and Android"]),
+        ("The mobile app runs on iOS and Android", ["The mobile app runs", "iOS", "Android"]),
+        ("Fast pages. FAST PAGES!", ["Fast pages"]),
+        ("Bindings for C++ and C#", ["Bindings for C++ and C#"]),
+    ],
+)
+def test_a_brief_is_taken_apart_into_clauses(brief: str, needs: list[str]) -> None:
+    assert list(needs_of(Project(brief=brief))) == needs
+
+
+def test_task_and_tags_are_needs_after_the_brief() -> None:
+    project = Project(brief="fast pages", task="write tests", tags=("kafka", "rust"))
+
+    assert needs_of(project) == ("fast pages", "write tests", "kafka", "rust")
+
+
+def test_what_comes_after_forty_needs_is_taken_together() -> None:
+    brief = "\n".join(f"- build part number{number}" for number in range(100))
+
+    needs = needs_of(Project(brief=brief))
+
+    assert len(needs) == 40
+    assert needs[0] == "build part number0"
+    assert needs[-1].startswith("build part number39. build part number40. ")
+    assert needs[-1].endswith("build part number99")
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["NextJS", "Next.js", "nextjs"],
+        ["CI/CD", "ci-cd", "CICD"],
+        ["PostgreSQL", "postgresql"],
+        ["e2e tests", "e2e test", "E2E testing"],
+    ],
+)
+def test_spellings_of_one_thing_share_a_term(spellings: list[str]) -> None:
+    shared = set.intersection(*({*terms_of(spelling)} for spelling in spellings))
+
+    assert shared
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("C++", "C"), ("C#", "C"), ("C++", "C#"), ("Java", "JavaScript"), ("Go", "goes")]
+)
+def test_different_things_share_no_term(one: str, other: str) -> None:
+    assert not {*terms_of(one)} & {*terms_of(other)}
+
+
+def test_identifiers_are_found_by_their_parts() -> None:
+    assert {"health", "workforc"} <= {*terms_of("getHealthWorkforce")}
+
+
+def test_words_keep_their_spelling_and_conversation_is_dropped() -> None:
+    assert [word.text for word in words_of("Could you please review the Kubernetes manifests?")] == [
+        "review",
+        "Kubernetes",
+        "manifests",
+    ]
