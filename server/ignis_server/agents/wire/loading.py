@@ -1,0 +1,173 @@
+"""LoadAgents: its request validated, its answer encoded."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis_server.agents.bundle import Baseline, Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
+from ignis_server.agents.cover import Exclusion, Inclusion
+from ignis_server.agents.model import DetailLevel, Project, TokenPrices
+from ignis_server.agents.wire.parts import (
+    MAX_LABEL_CHARACTERS,
+    MAX_REFERENCE_CHARACTERS,
+    from_evidence,
+    from_summary,
+    to_filter,
+)
+from ignis_server.errors import FeatureUnavailable
+from ignis_server.rpc.checks import Checks
+
+__all__ = ["from_loaded", "to_project"]
+
+MAX_BRIEF_BYTES: Final = 65_536
+MAX_TASK_BYTES: Final = 8_192
+MAX_TAGS: Final = 64
+MAX_REQUIRED_AGENTS: Final = 128
+MAX_REQUIRED_TEAMS: Final = 16
+MAX_FORBIDDEN_AGENTS: Final = 1_024
+MAX_BUDGET_TOKENS: Final = 10_000_000
+MAX_PRICE: Final = 10.0
+DETAIL_LEVELS: Final = {
+    DetailLevel.CARD: pb.DETAIL_LEVEL_CARD,
+    DetailLevel.FULL: pb.DETAIL_LEVEL_FULL,
+}
+INCLUSIONS: Final = {
+    Inclusion.REQUIRED: pb.INCLUSION_REASON_REQUIRED,
+    Inclusion.TEAM: pb.INCLUSION_REASON_TEAM,
+    Inclusion.NAMED: pb.INCLUSION_REASON_NAMED,
+    Inclusion.SELECTED: pb.INCLUSION_REASON_SELECTED,
+}
+EXCLUSIONS: Final = {
+    Exclusion.FORBIDDEN: pb.EXCLUSION_REASON_FORBIDDEN,
+    Exclusion.OVER_BUDGET: pb.EXCLUSION_REASON_OVER_BUDGET,
+    Exclusion.REDUNDANT: pb.EXCLUSION_REASON_REDUNDANT,
+    Exclusion.WEAK_EVIDENCE: pb.EXCLUSION_REASON_WEAK_EVIDENCE,
+}
+DETAIL_OF_NUMBER: Final = {int(number): meaning for meaning, number in DETAIL_LEVELS.items()} | {
+    int(pb.DETAIL_LEVEL_UNSPECIFIED): DetailLevel.FULL,
+}
+
+
+def to_project(request: pb.LoadAgentsRequest) -> Project:
+    """Validate a load.
+
+    Raises:
+        FeatureUnavailable: The request uses a field that this release does not serve.
+        InvalidRequest: The request breaks rules; all of them are named.
+    """
+    _refuse_unserved(request)
+    checks = Checks()
+    tags = checks.labels("tags", request.tags, max_count=MAX_TAGS, max_characters=MAX_LABEL_CHARACTERS)
+    project = Project(
+        brief=checks.text("brief", request.brief, max_bytes=MAX_BRIEF_BYTES),
+        task=checks.text("task", request.task, max_bytes=MAX_TASK_BYTES),
+        tags=tuple(sorted({tag.casefold() for tag in tags})),
+        required_agents=_references(checks, "required_agents", request.required_agents, MAX_REQUIRED_AGENTS),
+        required_teams=_references(checks, "required_teams", request.required_teams, MAX_REQUIRED_TEAMS),
+        forbidden_agents=_references(checks, "forbidden_agents", request.forbidden_agents, MAX_FORBIDDEN_AGENTS),
+        filter=to_filter(checks, request.filter),
+        budget_tokens=request.budget_tokens if request.HasField("budget_tokens") else None,
+        max_detail=checks.member("max_detail", request.max_detail, pb.DetailLevel.DESCRIPTOR, DETAIL_OF_NUMBER.get)
+        or DetailLevel.FULL,
+        prices=_to_prices(checks, request.prices),
+    )
+    if request.budget_tokens > MAX_BUDGET_TOKENS:
+        checks.add("budget_tokens", f"{request.budget_tokens} is more than the {MAX_BUDGET_TOKENS} allowed")
+    if not (project.brief.strip() or project.task.strip() or tags or request.required_agents or request.required_teams):
+        checks.add("brief", "says nothing, and neither do task, tags, required_agents and required_teams: set one")
+    checks.finish()
+    return project
+
+
+def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
+    if request.max_detail == pb.DETAIL_LEVEL_CORE:
+        raise FeatureUnavailable("max_detail", "DETAIL_LEVEL_CORE")
+    for field in ("min_recall", "held"):
+        if request.HasField(field):
+            raise FeatureUnavailable(field)
+
+
+def _references(checks: Checks, field: str, values: Iterable[str], max_count: int) -> tuple[str, ...]:
+    labels = checks.labels(field, list(values), max_count=max_count, max_characters=MAX_REFERENCE_CHARACTERS)
+    return checks.unique(labels)
+
+
+def _to_prices(checks: Checks, message: pb.TokenPrices) -> TokenPrices:
+    defaults = TokenPrices()
+    return TokenPrices(
+        cache_read=checks.number("prices.cache_read", message.cache_read, least=0, most=MAX_PRICE)
+        if message.HasField("cache_read")
+        else defaults.cache_read,
+        cache_write=checks.number("prices.cache_write", message.cache_write, least=0, most=MAX_PRICE)
+        if message.HasField("cache_write")
+        else defaults.cache_write,
+    )
+
+
+def from_loaded(loaded: Loaded) -> pb.LoadAgentsResponse:
+    """Encode the answer to a load."""
+    return pb.LoadAgentsResponse(
+        catalog_revision=loaded.catalog_revision,
+        selector_version=loaded.selector_version,
+        bundle=_from_bundle(loaded.bundle),
+        needs=map(_from_need, loaded.needs),
+        left_out=map(_from_left_out, loaded.left_out),
+        left_out_more_count=loaded.left_out_more,
+        budget_tokens=loaded.budget_tokens,
+        savings=_from_savings(loaded.savings),
+        # Without sessions every answer begins an epoch, whose name is its content's.
+        epoch=pb.Epoch(id=loaded.bundle.digest, reason=pb.EPOCH_REASON_INITIAL),
+        cache_outcome=pb.CACHE_OUTCOME_COMPUTED,
+    )
+
+
+def _from_bundle(bundle: Bundle) -> pb.Bundle:
+    return pb.Bundle(
+        digest=bundle.digest,
+        agents=map(_from_loaded_agent, bundle.agents),
+        tokens=bundle.tokens,
+        size_bytes=bundle.size_bytes,
+    )
+
+
+def _from_loaded_agent(loaded: LoadedAgent) -> pb.LoadedAgent:
+    return pb.LoadedAgent(
+        agent=from_summary(loaded.agent),
+        detail=DETAIL_LEVELS[loaded.detail],
+        content=loaded.content,
+        tokens=loaded.tokens,
+        reason=INCLUSIONS[loaded.inclusion],
+        evidence=from_evidence(loaded.evidence),
+        rank=loaded.rank,
+    )
+
+
+def _from_need(need: Need) -> pb.Need:
+    return pb.Need(text=need.text, answered=bool(need.agent_ids), agent_ids=need.agent_ids)
+
+
+def _from_left_out(left_out: LeftOutAgent) -> pb.LeftOutAgent:
+    return pb.LeftOutAgent(
+        agent=from_summary(left_out.agent),
+        evidence=from_evidence(left_out.evidence),
+        reason=EXCLUSIONS[left_out.exclusion],
+        tokens=left_out.tokens,
+    )
+
+
+def _from_savings(savings: Savings) -> pb.Savings:
+    return pb.Savings(
+        loaded_tokens=savings.loaded_tokens,
+        load_all=_from_baseline(savings.load_all),
+        index_only=_from_baseline(savings.index_only),
+        cached_load_all=_from_baseline(savings.cached_load_all),
+    )
+
+
+def _from_baseline(baseline: Baseline) -> pb.Baseline:
+    return pb.Baseline(
+        baseline_tokens=baseline.baseline_tokens,
+        bundle_tokens=baseline.bundle_tokens,
+        saved_tokens=baseline.saved_tokens,
+        saved_ratio=baseline.saved_ratio,
+    )
