@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from ignis_client import IgnisError as CallError
 from ignis_server.cli import catalog, demo, health, load, serve
 from ignis_server.errors import IgnisError, SettingsInvalid
 
@@ -25,9 +26,12 @@ app.command()(demo.demo)
 
 
 def main() -> None:
-    """Run the command line; exit 2 where what was asked for cannot be done as asked."""
+    """Run the command line; exit 1 where the server asked says no, 2 where it cannot be asked as told."""
     try:
         app()
+    except CallError as error:
+        sys.stderr.write(f"ignis: {error}\n")
+        sys.exit(1)
     except IgnisError as error:
         for line in error.mistakes if isinstance(error, SettingsInvalid) else (str(error),):
             sys.stderr.write(f"ignis: {line}\n")

@@ -134,6 +134,23 @@ async def test_the_demo_holds_what_it_claims() -> None:
     assert "3 calls, 3 spans delivered over OTLP, 0 lost" in ended.output
 
 
+async def test_a_demo_that_cannot_be_shown_says_so_in_one_line() -> None:
+    ended = await run_ignis("demo", "--budget", "5")
+
+    assert ended.status == 1
+    assert ended.complaints.startswith("ignis: budget_tokens 5 is below the smallest bundle")
+    assert ended.complaints.count("\n") == 1
+
+
+async def test_a_brief_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_bytes(b"A shop\xff")
+
+    ended = await run_ignis("load", "--file", tmp_path / "brief.md")
+
+    assert ended.status == 2
+    assert "byte 6 is 0xff" in " ".join(ended.complaints.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -11,6 +11,7 @@ from rich.markup import escape
 from ignis_client import IgnisClient, Loaded
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.app import running
+from ignis_server.cli.briefs import read_brief
 from ignis_server.cli.logs import configure_logs
 from ignis_server.cli.tables import print_loaded
 from ignis_server.errors import CatalogUnusable
@@ -44,7 +45,7 @@ def demo(
                 path, "there is nothing there", "run the demo in a checkout, or say --catalog and --brief"
             )
     configure_logs("warning")
-    is_true = asyncio.run(_demo(Console(), directory, text.read_text(encoding="utf-8"), budget))
+    is_true = asyncio.run(_demo(Console(), directory, read_brief(text), budget))
     raise typer.Exit(0 if is_true else 1)
 
 

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ignis_client import DetailLevel, IgnisClient, IgnisError, Loaded
+from ignis_client import DetailLevel, IgnisClient, Loaded
+from ignis_server.cli.briefs import read_brief
 from ignis_server.cli.tables import print_loaded
 
 __all__ = ["load"]
@@ -43,23 +44,18 @@ def load(
 
     Example: ignis load "Next.js storefront with Stripe payments on PostgreSQL" --budget 15000
     """
-    given = file.read_text(encoding="utf-8") if file else sys.stdin.read() if brief == "-" else brief
-    try:
-        loaded = asyncio.run(
-            _load(
-                server,
-                given,
-                budget_tokens=budget,
-                tags=tag or (),
-                required_agents=require or (),
-                required_teams=team or (),
-                forbidden_agents=forbid or (),
-                max_detail=DetailLevel[detail.name],
-            )
+    loaded = asyncio.run(
+        _load(
+            server,
+            read_brief(file or brief),
+            budget_tokens=budget,
+            tags=tag or (),
+            required_agents=require or (),
+            required_teams=team or (),
+            forbidden_agents=forbid or (),
+            max_detail=DetailLevel[detail.name],
         )
-    except IgnisError as error:
-        sys.stderr.write(f"ignis: {error}\n")
-        raise typer.Exit(1) from error
+    )
     if text:
         sys.stdout.write(loaded.text)
     elif as_json:
