@@ -156,7 +156,9 @@ def to_agent(response: pb.GetAgentResponse) -> Agent:
         line=agent.line,
         team_ids=tuple(agent.team_ids),
         card_content=agent.card_content,
+        core_content=agent.core_content,
         full_content=agent.full_content,
+        core_omitted_sections=tuple(agent.core_omitted_sections),
         diagnostics=tuple(map(_to_diagnostic, agent.diagnostics)),
     )
 
@@ -298,6 +300,7 @@ def _to_summary(summary: pb.AgentSummary) -> AgentSummary:
         format=_to_format(summary.format),
         category=summary.category,
         card_tokens=summary.card_tokens,
+        core_tokens=summary.core_tokens,
         full_tokens=summary.full_tokens,
     )
 

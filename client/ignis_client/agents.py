@@ -43,6 +43,7 @@ class AgentSummary:
         format: How it was written down.
         category: The group its author filed it under; may be empty.
         card_tokens: Tokens of its name and description.
+        core_tokens: Tokens of its core: the sections that say how it acts.
         full_tokens: Tokens of its full text.
     """
 
@@ -53,6 +54,7 @@ class AgentSummary:
     format: AgentFormat
     category: str
     card_tokens: int
+    core_tokens: int
     full_tokens: int
 
 
@@ -72,7 +74,9 @@ class Agent:
         line: The line of that file on which it begins, from 1.
         team_ids: Ids of the teams it belongs to.
         card_content: What a load sends of it as a card.
+        core_content: What a load sends of it as its core.
         full_content: What a load sends of it in full.
+        core_omitted_sections: Headings of the sections of its body that its core leaves out.
         diagnostics: Remarks on its file.
     """
 
@@ -87,7 +91,9 @@ class Agent:
     line: int
     team_ids: tuple[str, ...]
     card_content: str
+    core_content: str
     full_content: str
+    core_omitted_sections: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
 
     @property

@@ -144,8 +144,8 @@ class IgnisClient:
                 Empty: all. At most 64.
             budget_tokens: The most tokens the bundle may hold, at most 10,000,000. None: the server's
                 default, which `get_catalog` tells.
-            max_detail: The most detailed level that agents are sent at; where the budget does not hold an
-                agent at this level, a lower one is tried.
+            max_detail: The most detailed level that agents are sent at. All are taken as their core, or as a
+                card, before what is left of the budget is spent on more detail.
             prices: What `Loaded.savings` assumes of prompt caches.
             timeout: Seconds that the call may take. None: the client's.
 
@@ -153,7 +153,6 @@ class IgnisClient:
             InvalidRequest: The request breaks rules; all of them are named.
             BudgetTooSmall: The budget does not hold the smallest bundle that could answer.
             AgentNotFound, AmbiguousAgent, TeamNotFound: A reference fits none, or several.
-            FeatureUnavailable: The server does not serve CORE yet.
             DigestMismatch: The text was changed on its way.
         """
         request = _wire.from_load(

@@ -112,7 +112,6 @@ async def test_a_negative_page_size_is_refused(stub: "AgentLoaderServiceAsyncStu
     [
         pb.LoadAgentsRequest(brief="x", min_recall=0.95),
         pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle()),
-        pb.LoadAgentsRequest(brief="x", max_detail=pb.DETAIL_LEVEL_CORE),
     ],
 )
 async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(

@@ -54,6 +54,32 @@ async def test_reported_tokens_equal_an_independent_recount_of_the_returned_byte
     assert loaded.savings.loaded_tokens == loaded.bundle.tokens
 
 
+async def test_a_core_holds_whole_sections_and_says_what_it_leaves_out(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents("tune slow PostgreSQL queries", max_detail=DetailLevel.CORE)
+    whole = await ignis.get_agent("postgres-dba")
+
+    (core,) = [agent for agent in loaded.agents if agent.id == "backend/postgres-dba"]
+    assert core.detail is DetailLevel.CORE
+    assert core.content == whole.core_content
+    assert core.omitted_sections == whole.core_omitted_sections == ("Indexes", "Examples", "References")
+    assert "[Left out of this agent: Indexes; Examples; References]" in core.content
+    assert core.tokens == whole.summary.core_tokens == recount(core.content)
+    assert whole.summary.card_tokens < core.tokens < whole.summary.full_tokens
+
+
+async def test_more_budget_sends_more_detail(ignis: IgnisClient) -> None:
+    sizes = (await ignis.get_agent("postgres-dba")).summary
+
+    async def detail_at(budget_tokens: int) -> DetailLevel:
+        loaded = await ignis.load_agents(required_agents=["postgres-dba"], budget_tokens=budget_tokens)
+        return loaded.agents[0].detail
+
+    assert await detail_at(sizes.full_tokens) is DetailLevel.FULL
+    assert await detail_at(sizes.full_tokens - 1) is DetailLevel.CORE
+    assert await detail_at(sizes.core_tokens) is DetailLevel.CORE
+    assert await detail_at(sizes.core_tokens - 1) is DetailLevel.CARD
+
+
 async def test_the_tokens_of_the_catalog_equal_an_independent_recount_of_every_agent(ignis: IgnisClient) -> None:
     catalog = await ignis.get_catalog()
     agents = [await ignis.get_agent(summary.id) async for summary in ignis.list_agents()]
@@ -69,13 +95,13 @@ async def test_the_digest_is_that_of_the_returned_bytes(ignis: IgnisClient) -> N
     assert loaded.bundle.size_bytes == len(loaded.text.encode())
 
 
-async def test_the_bundle_keeps_to_the_budget_by_sending_cards(ignis: IgnisClient) -> None:
+async def test_the_bundle_keeps_to_the_budget_by_sending_less_detail(ignis: IgnisClient) -> None:
     whole = await ignis.load_agents(BRIEF)
 
     loaded = await ignis.load_agents(BRIEF, budget_tokens=whole.bundle.tokens - 1)
 
     assert loaded.bundle.tokens <= whole.bundle.tokens - 1
-    assert DetailLevel.CARD in {agent.detail for agent in loaded.agents}
+    assert {agent.detail for agent in loaded.agents} == {DetailLevel.CORE, DetailLevel.FULL}
 
 
 async def test_the_order_of_tags_does_not_change_the_bytes(ignis: IgnisClient) -> None:

@@ -25,6 +25,39 @@ Read the plan before you change the query. Use EXPLAIN (ANALYZE, BUFFERS) on a c
 
 - A partial index for the rows that are asked for.
 - CREATE INDEX CONCURRENTLY, never a plain CREATE INDEX on a live table.
+
+## Workflow
+
+1. Read what the database already knows: pg_stat_statements, the slow query log, and the sizes of tables and indexes.
+   Nothing is changed before the three statements that cost most are known by name.
+2. Reproduce the slow query on a copy that has the size and the statistics of production.
+3. Change one thing, measure again, and write both figures down beside the change.
+
+## Rules
+
+- A migration that locks a table for longer than a second is two migrations.
+- Every index has a query that needs it; the others are dropped after a week of watching their scans.
+
+## Examples
+
+```sql
+-- Rows that are asked for, and no others.
+CREATE INDEX CONCURRENTLY orders_open ON orders (customer_id) WHERE closed_at IS NULL;
+
+# no heading, but a comment of another tool
+SELECT relname, seq_scan, idx_scan FROM pg_stat_user_tables ORDER BY seq_scan DESC LIMIT 20;
+```
+
+| what is slow | where to look first |
+|---|---|
+| one query, always | its plan, with actual rows beside the estimated ones |
+| one query, sometimes | its parameters, and locks that it waits for |
+| everything, since Monday | autovacuum, disk latency, and what was deployed on Monday |
+
+## References
+
+- The chapters on indexes, on EXPLAIN and on routine vacuuming in the manual of the version that is in use.
+- The release notes of every major version since, for what became faster by itself.
 """,
     "frontend/nextjs-developer.md": """---
 name: nextjs-developer

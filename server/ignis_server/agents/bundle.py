@@ -36,12 +36,17 @@ class LoadedAgent:
     @property
     def content(self) -> str:
         """The text that is sent."""
-        return self.agent.text(self.detail)
+        return self.agent.at(self.detail).text
 
     @property
     def tokens(self) -> int:
         """Tokens of `content`."""
-        return self.agent.tokens(self.detail)
+        return self.agent.at(self.detail).tokens
+
+    @property
+    def omitted_sections(self) -> tuple[str, ...]:
+        """Headings of the sections that `content` leaves out of the agent's body."""
+        return self.agent.at(self.detail).omitted_sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,8 @@ class Savings:
         """
         full = card = 0
         for agent in considered:
-            full += agent.full_tokens
-            card += agent.card_tokens
+            full += agent.full.tokens
+            card += agent.card.tokens
         return cls(
             loaded_tokens=loaded_tokens,
             load_all=Baseline(full, loaded_tokens),

@@ -12,7 +12,7 @@ from typing import Self
 from ignis_server.agents.model import AgentDefinition, DetailLevel, Diagnostic
 from ignis_server.errors import AgentNotFound, AmbiguousAgent, TeamNotFound
 
-__all__ = ["Catalog", "CatalogAgent", "CatalogTeam"]
+__all__ = ["Catalog", "CatalogAgent", "CatalogTeam", "Rendered"]
 
 MIN_DIGEST_DIGITS = 8
 MAX_SUGGESTIONS = 3
@@ -20,28 +20,32 @@ MAX_AMBIGUOUS_IDS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """The text of an agent at one level of detail, its tokens, and the headings of the sections left out of it."""
+
+    text: str
+    tokens: int
+    omitted_sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogAgent:
-    """An agent with everything a load could send of it, rendered and counted."""
+    """An agent with everything a load could send of it; `digest` is that of all three levels of detail."""
 
     definition: AgentDefinition
     digest: str
-    card_text: str
-    full_text: str
-    card_tokens: int
-    full_tokens: int
+    card: Rendered
+    core: Rendered
+    full: Rendered
 
     @property
     def agent_id(self) -> str:
         """The id, unique in the catalog."""
         return self.definition.agent_id
 
-    def text(self, detail: DetailLevel) -> str:
+    def at(self, detail: DetailLevel) -> Rendered:
         """Return what is sent at a level of detail."""
-        return self.card_text if detail is DetailLevel.CARD else self.full_text
-
-    def tokens(self, detail: DetailLevel) -> int:
-        """Return the tokens of `text(detail)`."""
-        return self.card_tokens if detail is DetailLevel.CARD else self.full_tokens
+        return {DetailLevel.CARD: self.card, DetailLevel.CORE: self.core, DetailLevel.FULL: self.full}[detail]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from ignis_server.agents.catalog import Catalog, CatalogAgent, CatalogTeam
+from ignis_server.agents.catalog import Catalog, CatalogAgent, CatalogTeam, Rendered
 from ignis_server.agents.formats import decode, import_file
 from ignis_server.agents.model import AgentDefinition, Diagnostic, Severity, TeamDefinition
-from ignis_server.agents.rendering import render_card, render_full
+from ignis_server.agents.rendering import render_card, render_core, render_full
+from ignis_server.agents.sections import core_of
 from ignis_server.agents.source import RawFile, Sources
 from ignis_server.agents.tokenizer import Tokenizer
 
@@ -161,9 +162,24 @@ def _pack_of(path: str) -> str:
 
 
 def _counted(definitions: list[AgentDefinition], tokenizer: Tokenizer) -> Iterable[CatalogAgent]:
-    cards = [render_card(definition) for definition in definitions]
-    fulls = [render_full(definition) for definition in definitions]
-    counts = zip(tokenizer.count(cards), tokenizer.count(fulls), strict=True)
-    for definition, card, full, (card_tokens, full_tokens) in zip(definitions, cards, fulls, counts, strict=True):
-        digest = hashlib.sha256(f"{card}\0{full}".encode()).hexdigest()
-        yield CatalogAgent(definition, f"sha256:{digest}", card, full, card_tokens, full_tokens)
+    cores = [core_of(definition.body) for definition in definitions]
+    card_texts = [render_card(definition) for definition in definitions]
+    core_texts = [render_core(definition, core) for definition, core in zip(definitions, cores, strict=True)]
+    full_texts = [render_full(definition) for definition in definitions]
+    counted = zip(
+        definitions,
+        cores,
+        zip(card_texts, tokenizer.count(card_texts), strict=True),
+        zip(core_texts, tokenizer.count(core_texts), strict=True),
+        zip(full_texts, tokenizer.count(full_texts), strict=True),
+        strict=True,
+    )
+    for definition, core, card, (core_text, core_tokens), full in counted:
+        digest = hashlib.sha256("\0".join((card[0], core_text, full[0])).encode()).hexdigest()
+        yield CatalogAgent(
+            definition,
+            f"sha256:{digest}",
+            card=Rendered(*card),
+            core=Rendered(core_text, core_tokens, core.omitted),
+            full=Rendered(*full),
+        )

@@ -5,7 +5,8 @@ a set is the sum over all needs. That function has diminishing returns, for whic
 gain each time is within 1 - 1/e of the best (Nemhauser, Wolsey and Fisher, "An analysis of
 approximations for maximizing submodular set functions", 1978). Taking by gain, not by gain per token,
 is deliberate: under a budget that holds most of what matters, the latter prefers small agents to
-right ones.
+right ones. All that is worth taking is taken as its core before anything is sent in full: a second
+agent is worth more than the examples and references of the first.
 """
 
 from collections.abc import Callable, Sequence
@@ -141,17 +142,31 @@ class Terms:
 class _Purse:
     """The tokens that are left, and what they were spent on."""
 
+    agents: Sequence[CatalogAgent]
     left: int
+    max_detail: DetailLevel
     chosen: list[Chosen] = field(default_factory=list)
 
-    def buy(self, agent: CatalogAgent, place: int, inclusion: Inclusion, max_detail: DetailLevel) -> bool:
-        """Take an agent at the highest level that fits; False where none does."""
-        for detail in (DetailLevel.FULL, DetailLevel.CARD):
-            if detail <= max_detail and agent.tokens(detail) <= self.left:
-                self.left -= agent.tokens(detail)
+    def buy(self, place: int, inclusion: Inclusion) -> bool:
+        """Take an agent as its core, or as a card where that does not fit; False where neither does."""
+        agent = self.agents[place]
+        for detail in (min(DetailLevel.CORE, self.max_detail), DetailLevel.CARD):
+            if agent.at(detail).tokens <= self.left:
+                self.left -= agent.at(detail).tokens
                 self.chosen.append(Chosen(place, detail, inclusion))
                 return True
         return False
+
+    def upgrade(self) -> None:
+        """Spend what is left on more detail of the agents taken, the first ones first."""
+        for number, taken in enumerate(self.chosen):
+            agent = self.agents[taken.place]
+            for detail in (DetailLevel.FULL, DetailLevel.CORE):
+                added = agent.at(detail).tokens - agent.at(taken.detail).tokens
+                if taken.detail < detail <= self.max_detail and added <= self.left:
+                    self.left -= added
+                    self.chosen[number] = Chosen(taken.place, detail, taken.inclusion)
+                    break
 
 
 def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> Cover:
@@ -162,11 +177,12 @@ def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> 
             required, the smallest card of an agent worth taking.
     """
     knobs = knobs or CoverKnobs()
-    purse = _Purse(terms.budget_tokens)
+    purse = _Purse(offer.agents, terms.budget_tokens, terms.max_detail)
     _take_required(purse, offer, terms)
     over_budget = _take_by_gain(purse, offer, terms, knobs)
+    purse.upgrade()
     if over_budget and not purse.chosen:
-        smallest = min(over_budget, key=lambda place: (offer.agents[place].card_tokens, place))
+        smallest = min(over_budget, key=lambda place: (offer.agents[place].card.tokens, place))
         raise _too_small(terms.budget_tokens, [offer.agents[smallest]])
     taken = frozenset(each.place for each in purse.chosen)
     return Cover(
@@ -179,13 +195,13 @@ def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> 
 def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
     """Take every required agent: all as cards first, so that one long one cannot crowd out the rest."""
     agents = [offer.agents[each.place] for each in terms.required]
-    reserved = sum(agent.card_tokens for agent in agents)
+    reserved = sum(agent.card.tokens for agent in agents)
     if reserved > purse.left:
         raise _too_small(purse.left, agents)
     for agent, each in zip(agents, terms.required, strict=True):
-        reserved -= agent.card_tokens
+        reserved -= agent.card.tokens
         purse.left -= reserved
-        purse.buy(agent, each.place, each.inclusion, terms.max_detail)
+        purse.buy(each.place, each.inclusion)
         purse.left += reserved
 
 
@@ -206,7 +222,7 @@ def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) 
         if gains[place] < knobs.min_gain and inclusion is Inclusion.SELECTED:
             break
         allowed[place] = False
-        if purse.buy(offer.agents[place], place, inclusion, terms.max_detail):
+        if purse.buy(place, inclusion):
             unanswered = unanswered * (1 - offer.answers[:, place])
             allowed &= ~offer.alike(place)
         else:
@@ -234,6 +250,6 @@ def _omitted(
 def _too_small(budget_tokens: int, agents: Sequence[CatalogAgent]) -> BudgetTooSmall:
     return BudgetTooSmall(
         budget_tokens=budget_tokens,
-        smallest_tokens=sum(agent.card_tokens for agent in agents),
+        smallest_tokens=sum(agent.card.tokens for agent in agents),
         smallest_agents=tuple(agent.agent_id for agent in agents),
     )

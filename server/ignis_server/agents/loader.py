@@ -93,10 +93,10 @@ class AgentLoader:
         if project.budget_tokens is None:
             return self._default_budget_tokens
         if project.budget_tokens < 1:
-            smallest = min(catalog.agents, key=lambda agent: (agent.card_tokens, agent.agent_id))
+            smallest = min(catalog.agents, key=lambda agent: (agent.card.tokens, agent.agent_id))
             raise BudgetTooSmall(
                 budget_tokens=project.budget_tokens,
-                smallest_tokens=smallest.card_tokens,
+                smallest_tokens=smallest.card.tokens,
                 smallest_agents=(smallest.agent_id,),
             )
         return project.budget_tokens
@@ -191,7 +191,7 @@ def _left_out(snapshot: Snapshot, explainer: Explainer, cover: Cover, project: P
             agent=agents[omitted.place],
             evidence=explainer.evidence_for(omitted.place),
             exclusion=omitted.exclusion,
-            tokens=agents[omitted.place].tokens(project.max_detail),
+            tokens=agents[omitted.place].at(project.max_detail).tokens,
         )
         for omitted in cover.omitted[:MAX_LEFT_OUT]
     )

@@ -104,6 +104,7 @@ class DetailLevel(IntEnum):
     """How much of an agent is sent; a greater level holds all of a lesser one."""
 
     CARD = 1
+    CORE = 2
     FULL = 3
 
 

@@ -50,7 +50,7 @@ def compile_snapshot(
             revision=catalog.revision,
             files=catalog.file_count,
             agents=len(catalog.agents),
-            full_tokens=sum(agent.full_tokens for agent in catalog.agents),
+            full_tokens=sum(agent.full.tokens for agent in catalog.agents),
             errors=severities.count(Severity.ERROR),
             warnings=severities.count(Severity.WARNING),
             seconds=seconds,

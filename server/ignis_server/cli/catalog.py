@@ -64,6 +64,7 @@ def list_agents(directories: Directories, as_json: AsJson = False) -> None:
         return
     table = Table("id", "name", "format", "category", box=None, header_style="bold", pad_edge=False)
     table.add_column("card", justify="right")
+    table.add_column("core", justify="right")
     table.add_column("full", justify="right")
     for agent in catalog.agents:
         definition = agent.definition
@@ -72,8 +73,9 @@ def list_agents(directories: Directories, as_json: AsJson = False) -> None:
             definition.name,
             definition.format.value,
             definition.category,
-            f"{agent.card_tokens:,}",
-            f"{agent.full_tokens:,}",
+            f"{agent.card.tokens:,}",
+            f"{agent.core.tokens:,}",
+            f"{agent.full.tokens:,}",
         )
     Console().print(table)
     _print_summary(catalog)
@@ -94,8 +96,9 @@ def _described(catalog: Catalog, place: int) -> dict[str, object]:
         "category": definition.category,
         "digest": agent.digest,
         "path": definition.path,
-        "card_tokens": agent.card_tokens,
-        "full_tokens": agent.full_tokens,
+        "card_tokens": agent.card.tokens,
+        "core_tokens": agent.core.tokens,
+        "full_tokens": agent.full.tokens,
     }
 
 
@@ -110,7 +113,7 @@ def _print_diagnostics(diagnostics: list[Diagnostic]) -> None:
 
 def _print_summary(catalog: Catalog) -> None:
     counts = {each: sum(one.severity is each for one in catalog.diagnostics) for each in Severity}
-    tokens = sum(agent.full_tokens for agent in catalog.agents)
+    tokens = sum(agent.full.tokens for agent in catalog.agents)
     Console(stderr=True, highlight=False).print(
         f"{catalog.file_count:,} files: {len(catalog.agents):,} agents with {tokens:,} tokens, "
         f"{len(catalog.teams):,} teams; {counts[Severity.ERROR]:,} errors, "

@@ -22,6 +22,7 @@ class Detail(StrEnum):
     """The most detailed level that may be sent."""
 
     CARD = "card"
+    CORE = "core"
     FULL = "full"
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.model import DetailLevel
 from ignis_server.errors import AgentNotFound, AmbiguousAgent, TeamNotFound
 from support.catalogs import FILES, catalog_of
 
@@ -23,8 +22,8 @@ def test_agents_are_ordered_by_id_and_counted(tmp_path: Path) -> None:
 
     ids = [each.agent_id for each in catalog.agents]
     assert ids == sorted(ids)
-    assert all(each.full_tokens == len(each.full_text.split()) for each in catalog.agents)
-    assert all(each.tokens(DetailLevel.CARD) == len(each.card_text.split()) for each in catalog.agents)
+    assert all(each.full.tokens == len(each.full.text.split()) for each in catalog.agents)
+    assert all(each.card.tokens == len(each.card.text.split()) for each in catalog.agents)
 
 
 def test_equal_content_has_an_equal_revision_wherever_it_lies(tmp_path: Path) -> None:

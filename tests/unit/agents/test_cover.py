@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ignis_server.agents.catalog import CatalogAgent
+from ignis_server.agents.catalog import CatalogAgent, Rendered
 from ignis_server.agents.cover import (
     Cover,
     Exclusion,
@@ -20,12 +20,14 @@ from ignis_server.agents.cover import (
 from ignis_server.agents.model import AgentDefinition, AgentFormat, DetailLevel
 from ignis_server.errors import BudgetTooSmall
 
-FULL, CARD = DetailLevel.FULL, DetailLevel.CARD
+FULL, CORE, CARD = DetailLevel.FULL, DetailLevel.CORE, DetailLevel.CARD
 
 
-def agent(number: int, full: int = 100, card: int = 10) -> CatalogAgent:
+def agent(number: int, full: int = 100, card: int = 10, core: int | None = None) -> CatalogAgent:
     definition = AgentDefinition(f"a{number}", f"a{number}", "", "", AgentFormat.PLAIN_MARKDOWN, str(Path("x")))
-    return CatalogAgent(definition, "", "", "", card, full)
+    return CatalogAgent(
+        definition, "", card=Rendered("", card), core=Rendered("", core or full), full=Rendered("", full)
+    )
 
 
 def offer(*rows: list[float], agents: list[CatalogAgent] | None = None, copies: frozenset[int] = frozenset()) -> Offer:
@@ -75,6 +77,22 @@ def test_a_card_is_sent_where_the_full_text_has_no_room() -> None:
 
     assert chosen(cover) == [(0, FULL), (1, CARD)]
     assert cover.tokens == 110
+
+
+def test_all_are_taken_as_cores_before_any_is_sent_in_full() -> None:
+    agents = [agent(number, core=40) for number in range(3)]
+
+    def at(budget: int) -> list[DetailLevel]:
+        cover = cover_needs(
+            offer([0.9, 0.0, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 0.7], agents=agents), terms(budget=budget)
+        )
+        return [each.detail for each in cover.chosen]
+
+    assert at(300) == [FULL, FULL, FULL]
+    assert at(240) == [FULL, FULL, CORE]
+    assert at(120) == [CORE, CORE, CORE]
+    assert at(115) == [CORE, CORE, CARD]
+    assert at(60) == [CORE, CARD, CARD]
 
 
 def test_what_has_no_room_at_all_is_said_to_have_none() -> None:
@@ -178,7 +196,7 @@ def test_whatever_is_asked_the_terms_are_kept(data: st.DataObject) -> None:
 def check_that_terms_are_kept(cover: Cover, agents: list[CatalogAgent], asked: Terms) -> None:
     required = [each.place for each in asked.required]
     taken = [each.place for each in cover.chosen]
-    assert cover.tokens == sum(agents[each.place].tokens(each.detail) for each in cover.chosen)
+    assert cover.tokens == sum(agents[each.place].at(each.detail).tokens for each in cover.chosen)
     assert cover.tokens <= asked.budget_tokens
     assert len(set(taken)) == len(taken)
     assert taken[: len(required)] == required

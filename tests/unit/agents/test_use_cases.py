@@ -51,7 +51,7 @@ def test_compiling_is_reported(make: Make, signals: RecordedSignals) -> None:
             revision=catalog.revision,
             files=12,
             agents=9,
-            full_tokens=sum(agent.full_tokens for agent in catalog.agents),
+            full_tokens=sum(agent.full.tokens for agent in catalog.agents),
             errors=1,
             warnings=3,
             seconds=0.0,
@@ -72,7 +72,7 @@ def test_a_load_is_reported_with_its_counts_and_without_its_words(make: Make, si
         needs=2,
         unanswered_needs=1,
         loaded_tokens=loaded.bundle.tokens,
-        load_all_tokens=sum(agent.full_tokens for agent in snapshot.catalog.agents),
+        load_all_tokens=sum(agent.full.tokens for agent in snapshot.catalog.agents),
         budget_tokens=1_000,
         seconds=0.0,
     )
@@ -119,7 +119,7 @@ def test_the_filter_narrows_what_is_considered_and_compared(make: Make, signals:
 
     assert {agent.agent.definition.format for agent in loaded.bundle.agents} <= {AgentFormat.AGENT_SKILL}
     assert loaded.savings.load_all.baseline_tokens == sum(
-        agent.full_tokens for agent in snapshot.catalog.agents if agent.definition.format is AgentFormat.AGENT_SKILL
+        agent.full.tokens for agent in snapshot.catalog.agents if agent.definition.format is AgentFormat.AGENT_SKILL
     )
 
 

@@ -22,6 +22,7 @@ SUMMARY_MESSAGE = pb.AgentSummary(
     format=pb.AGENT_FORMAT_CLAUDE_SUBAGENT,
     category="web",
     card_tokens=12,
+    core_tokens=500,
     full_tokens=1_200,
 )
 SUMMARY = AgentSummary(
@@ -32,6 +33,7 @@ SUMMARY = AgentSummary(
     format=AgentFormat.CLAUDE_SUBAGENT,
     category="web",
     card_tokens=12,
+    core_tokens=500,
     full_tokens=1_200,
 )
 EVIDENCE_MESSAGE = pb.Evidence(

@@ -61,7 +61,9 @@ async def test_agent_is_decoded_whole(server: ScriptedServer, ignis: IgnisClient
                 line=4,
                 team_ids=["fullstack"],
                 card_content="card",
+                core_content="core",
                 full_content="full",
+                core_omitted_sections=["Examples"],
                 diagnostics=[DIAGNOSTIC_MESSAGE],
             )
         )
@@ -81,7 +83,9 @@ async def test_agent_is_decoded_whole(server: ScriptedServer, ignis: IgnisClient
         line=4,
         team_ids=("fullstack",),
         card_content="card",
+        core_content="core",
         full_content="full",
+        core_omitted_sections=("Examples",),
         diagnostics=(DIAGNOSTIC,),
     )
     assert agent.id == "web/nextjs"

@@ -32,8 +32,9 @@ class _DetailLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DetailLev
     DETAIL_LEVEL_CARD: _DetailLevel.ValueType  # 1
     """Name and description: enough to know that the agent exists and when to call it."""
     DETAIL_LEVEL_CORE: _DetailLevel.ValueType  # 2
-    """The card and those whole Markdown sections of the body that matter for the brief; sections
-    are never shortened, and the text says what was left out.
+    """The card and those whole Markdown sections of the body that say how the agent acts, without
+    examples and references; the same whatever the brief. Sections are never shortened, and the
+    text says which were left out. All of the body where there is nothing to leave out.
     """
     DETAIL_LEVEL_FULL: _DetailLevel.ValueType  # 3
     """The card and the whole body."""
@@ -46,8 +47,9 @@ DETAIL_LEVEL_UNSPECIFIED: DetailLevel.ValueType  # 0
 DETAIL_LEVEL_CARD: DetailLevel.ValueType  # 1
 """Name and description: enough to know that the agent exists and when to call it."""
 DETAIL_LEVEL_CORE: DetailLevel.ValueType  # 2
-"""The card and those whole Markdown sections of the body that matter for the brief; sections
-are never shortened, and the text says what was left out.
+"""The card and those whole Markdown sections of the body that say how the agent acts, without
+examples and references; the same whatever the brief. Sections are never shortened, and the
+text says which were left out. All of the body where there is nothing to leave out.
 """
 DETAIL_LEVEL_FULL: DetailLevel.ValueType  # 3
 """The card and the whole body."""
@@ -331,9 +333,9 @@ class LoadAgentsRequest(_message.Message):
     answer is BUDGET_TOO_SMALL, which names that smallest bundle. At most 10,000,000.
     """
     max_detail: Global___DetailLevel.ValueType
-    """The most detailed level at which agents may be sent. Default: FULL. Where the budget does not
-    hold an agent at this level, a lower level is tried before the agent is left out.
-    CORE is answered with UNIMPLEMENTED (FEATURE_UNAVAILABLE) in this release.
+    """The most detailed level at which agents may be sent. Default: FULL. All agents are taken as
+    CORE, or as CARD where there is no room for that, before what is left of the budget is spent
+    on more detail, the most useful agents first.
     """
     min_recall: _builtins.float
     """The share of the relevant agents that the bundle is to hold on average: one of 0.90, 0.95 and
@@ -915,6 +917,7 @@ class AgentSummary(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     CARD_TOKENS_FIELD_NUMBER: _builtins.int
+    CORE_TOKENS_FIELD_NUMBER: _builtins.int
     FULL_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique in the catalog; the path of its file without suffix, and with "#" and a key where a
@@ -932,6 +935,8 @@ class AgentSummary(_message.Message):
     """The group its author filed it under; may be empty."""
     card_tokens: _builtins.int
     """Tokens of its card."""
+    core_tokens: _builtins.int
+    """Tokens of its core."""
     full_tokens: _builtins.int
     """Tokens of its full text."""
     def __init__(
@@ -944,11 +949,12 @@ class AgentSummary(_message.Message):
         format: Global___AgentFormat.ValueType = ...,
         category: _builtins.str = ...,
         card_tokens: _builtins.int = ...,
+        core_tokens: _builtins.int = ...,
         full_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_tokens", b"card_tokens", "category", b"category", "description", b"description", "digest", b"digest", "format", b"format", "full_tokens", b"full_tokens", "id", b"id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card_tokens", b"card_tokens", "category", b"category", "core_tokens", b"core_tokens", "description", b"description", "digest", b"digest", "format", b"format", "full_tokens", b"full_tokens", "id", b"id", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1131,7 +1137,9 @@ class Agent(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     TEAM_IDS_FIELD_NUMBER: _builtins.int
     CARD_CONTENT_FIELD_NUMBER: _builtins.int
+    CORE_CONTENT_FIELD_NUMBER: _builtins.int
     FULL_CONTENT_FIELD_NUMBER: _builtins.int
+    CORE_OMITTED_SECTIONS_FIELD_NUMBER: _builtins.int
     DIAGNOSTICS_FIELD_NUMBER: _builtins.int
     body: _builtins.str
     """The text that instructs the model, without front matter."""
@@ -1145,6 +1153,8 @@ class Agent(_message.Message):
     """The line of that file on which it begins, from 1."""
     card_content: _builtins.str
     """What a load sends of it as a card."""
+    core_content: _builtins.str
+    """What a load sends of it as its core."""
     full_content: _builtins.str
     """What a load sends of it in full."""
     @_builtins.property
@@ -1168,6 +1178,10 @@ class Agent(_message.Message):
         """Ids of the teams it belongs to."""
 
     @_builtins.property
+    def core_omitted_sections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Headings of the sections that its core leaves out of its body."""
+
+    @_builtins.property
     def diagnostics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Diagnostic]:
         """Remarks on its file."""
 
@@ -1185,12 +1199,14 @@ class Agent(_message.Message):
         line: _builtins.int = ...,
         team_ids: _abc.Iterable[_builtins.str] | None = ...,
         card_content: _builtins.str = ...,
+        core_content: _builtins.str = ...,
         full_content: _builtins.str = ...,
+        core_omitted_sections: _abc.Iterable[_builtins.str] | None = ...,
         diagnostics: _abc.Iterable[Global___Diagnostic] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "card_content", b"card_content", "diagnostics", b"diagnostics", "examples", b"examples", "full_content", b"full_content", "line", b"line", "model", b"model", "path", b"path", "summary", b"summary", "tags", b"tags", "team_ids", b"team_ids", "title", b"title", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "card_content", b"card_content", "core_content", b"core_content", "core_omitted_sections", b"core_omitted_sections", "diagnostics", b"diagnostics", "examples", b"examples", "full_content", b"full_content", "line", b"line", "model", b"model", "path", b"path", "summary", b"summary", "tags", b"tags", "team_ids", b"team_ids", "title", b"title", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,6 +29,7 @@ MAX_BUDGET_TOKENS: Final = 10_000_000
 MAX_PRICE: Final = 10.0
 DETAIL_LEVELS: Final = {
     DetailLevel.CARD: pb.DETAIL_LEVEL_CARD,
+    DetailLevel.CORE: pb.DETAIL_LEVEL_CORE,
     DetailLevel.FULL: pb.DETAIL_LEVEL_FULL,
 }
 INCLUSIONS: Final = {
@@ -80,8 +81,6 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
 
 
 def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
-    if request.max_detail == pb.DETAIL_LEVEL_CORE:
-        raise FeatureUnavailable("max_detail", "DETAIL_LEVEL_CORE")
     for field in ("min_recall", "held"):
         if request.HasField(field):
             raise FeatureUnavailable(field)
@@ -139,6 +138,7 @@ def _from_loaded_agent(loaded: LoadedAgent) -> pb.LoadedAgent:
         reason=INCLUSIONS[loaded.inclusion],
         evidence=from_evidence(loaded.evidence),
         rank=loaded.rank,
+        omitted_sections=loaded.omitted_sections,
     )
 
 

@@ -77,8 +77,9 @@ def from_summary(agent: CatalogAgent) -> pb.AgentSummary:
         description=definition.description,
         format=FORMATS[definition.format],
         category=definition.category,
-        card_tokens=agent.card_tokens,
-        full_tokens=agent.full_tokens,
+        card_tokens=agent.card.tokens,
+        core_tokens=agent.core.tokens,
+        full_tokens=agent.full.tokens,
     )
 
 

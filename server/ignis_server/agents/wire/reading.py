@@ -69,8 +69,10 @@ def from_whole_agent(agent: CatalogAgent, catalog: Catalog) -> pb.GetAgentRespon
             path=definition.path,
             line=definition.line,
             team_ids=catalog.teams_of(agent.agent_id),
-            card_content=agent.card_text,
-            full_content=agent.full_text,
+            card_content=agent.card.text,
+            core_content=agent.core.text,
+            core_omitted_sections=agent.core.omitted_sections,
+            full_content=agent.full.text,
             diagnostics=(from_diagnostic(each) for each in catalog.diagnostics if each.path == definition.path),
         ),
     )
@@ -165,8 +167,8 @@ def from_catalog(snapshot: Snapshot, *, default_budget_tokens: int) -> pb.GetCat
         catalog=pb.Catalog(
             revision=catalog.revision,
             agent_count=len(catalog.agents),
-            full_tokens=sum(agent.full_tokens for agent in catalog.agents),
-            card_tokens=sum(agent.card_tokens for agent in catalog.agents),
+            full_tokens=sum(agent.full.tokens for agent in catalog.agents),
+            card_tokens=sum(agent.card.tokens for agent in catalog.agents),
             tokenizer=catalog.tokenizer,
             selector_version=snapshot.selector_version,
             formats=[
