@@ -18,6 +18,7 @@ __all__ = [
     "SettingsInvalid",
     "ShuttingDown",
     "TeamNotFound",
+    "TooManyWatchers",
     "Violation",
 ]
 
@@ -142,6 +143,17 @@ class ShuttingDown(IgnisError):
 
     def __init__(self) -> None:
         super().__init__(f"the server is shutting down: try another replica, or again in {self.retry_seconds} s")
+
+
+class TooManyWatchers(IgnisError):
+    """As many streams stand open as the server keeps."""
+
+    retry_seconds = 5
+
+    def __init__(self, method: str, limit: int) -> None:
+        self.method = method
+        self.limit = limit
+        super().__init__(f"{limit} streams of {method} and its like stand open, which is the limit: close some first")
 
 
 class AddressUnusable(IgnisError):

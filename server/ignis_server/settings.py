@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
+    @field_validator("otlp_endpoint", mode="before")
+    @classmethod
+    def _take_empty_for_unset(cls, value: object) -> object:
+        # As OpenTelemetry's specification of environment variables wants it.
+        return value or None
+
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:

@@ -1,5 +1,7 @@
 """Requests that no well-behaved client sends, made by hand: each gets one clear error."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,19 @@ async def test_a_malformed_page_token_is_refused(stub: "AgentLoaderServiceAsyncS
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
+
+
+@pytest.mark.parametrize("position", ["abc", "-12", "1.5", "٣", "9" * 12])
+async def test_a_forged_position_is_refused(stub: "AgentLoaderServiceAsyncStub", position: str) -> None:
+    """Tokens are not signed: anybody may change the position in one."""
+    first = await stub.SearchAgents(pb.SearchAgentsRequest(query="code, queries, release", page_size=1))
+    payload = json.loads(base64.urlsafe_b64decode(first.next_page_token + "==="))
+    forged = base64.urlsafe_b64encode(json.dumps([*payload[:-1], position]).encode()).decode().rstrip("=")
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.SearchAgents(pb.SearchAgentsRequest(query="code, queries, release", page_token=forged))
+
+    assert reason_of(caught.value) == "PAGE_TOKEN_INVALID"
 
 
 async def test_a_page_token_of_another_search_is_refused(stub: "AgentLoaderServiceAsyncStub") -> None:

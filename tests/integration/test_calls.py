@@ -1,6 +1,7 @@
 """The chain around handlers of all four shapes: what interceptors see is what the client sees."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
@@ -53,6 +54,8 @@ async def act(word: str, context: Context) -> str:
         await context.abort(grpc.StatusCode.DATA_LOSS, "as it said")
     if word == "wait":
         await asyncio.sleep(60)
+    if word == "compute":
+        time.sleep(0.4)  # noqa: ASYNC251 - as a handler does that computes and never waits
     return word
 
 
@@ -175,6 +178,18 @@ async def test_a_call_whose_deadline_passes_is_finished(
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(channel, shape, "wait", seconds=0.2)
+
+    await recorder.has_ended.wait()
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert [each.code for each in recorder.ended] == [grpc.StatusCode.DEADLINE_EXCEEDED]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_handler_that_computes_past_the_deadline_has_not_succeeded(
+    channel: grpc.aio.Channel, recorder: Recorder, shape: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(channel, shape, "compute", seconds=0.2)
 
     await recorder.has_ended.wait()
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -11,7 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ignis_server.app import running
-from ignis_server.rpc.server import RpcServer
+from ignis_server.rpc.server import RpcServer, ServerLimits
 from ignis_server.settings import Settings
 
 SERVICES = {
@@ -63,6 +63,34 @@ async def test_health_answers_check(server: RpcServer, service: str) -> None:
         answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service))
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_idle_watches_leave_room_for_calls(server: RpcServer) -> None:
+    limit = ServerLimits().max_standing_calls
+    async with asyncio.timeout(30), grpc.aio.insecure_channel(server.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        watches = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(limit)]
+        for watch in watches:
+            await anext(aiter(watch))
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await anext(aiter(stub.Watch(health_pb2.HealthCheckRequest())))
+        answer = await stub.Check(health_pb2.HealthCheckRequest())
+        watches[0].cancel()
+        again = await until_watched(stub)
+
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert f"{limit} streams" in (caught.value.details() or "")
+    assert answer.status == again.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def until_watched(stub: health_pb2_grpc.HealthStub) -> health_pb2.HealthCheckResponse:
+    """Open a watch as soon as the server has noticed that another one was closed."""
+    while True:
+        try:
+            return await anext(aiter(stub.Watch(health_pb2.HealthCheckRequest())))
+        except grpc.aio.AioRpcError:
+            await asyncio.sleep(0.05)
 
 
 async def test_health_watch_tells_when_the_server_stops(small_catalog: Path) -> None:

@@ -161,6 +161,27 @@ async def test_a_tiny_budget_names_the_smallest_bundle(ignis: IgnisClient, budge
     assert f"budget_tokens {budget} is below the smallest bundle" in str(caught.value)
 
 
+async def test_a_tiny_budget_names_what_the_request_requires(ignis: IgnisClient) -> None:
+    required = ["postgres-dba", "kubernetes-operator"]
+    with pytest.raises(BudgetTooSmall) as caught:
+        await ignis.load_agents(required_agents=required, budget_tokens=0)
+
+    smallest = await ignis.load_agents(required_agents=required, budget_tokens=caught.value.smallest_tokens)
+
+    assert {agent.agent.name for agent in smallest.agents} == set(required)
+    assert smallest.bundle.tokens == caught.value.smallest_tokens
+
+
+async def test_nobody_costs_nothing(ignis: IgnisClient) -> None:
+    nobody = "Renegotiate the lease of our warehouse in Rotterdam"
+
+    loaded = await ignis.load_agents(nobody, budget_tokens=0)
+
+    assert loaded.bundle.tokens == 0
+    with pytest.raises(InvalidRequest, match="-3 is negative: the smallest bundle here is empty, 0 tokens"):
+        await ignis.load_agents(nobody, budget_tokens=-3)
+
+
 async def test_an_unknown_agent_is_answered_with_the_nearest_names(ignis: IgnisClient) -> None:
     with pytest.raises(AgentNotFound) as caught:
         await ignis.load_agents(BRIEF, required_agents=["postgres-dab"])

@@ -53,3 +53,9 @@ def test_other_hosts_than_loopback_are_refused_unless_told_so(listen: str) -> No
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:50051", "[::1]:50051"])
 def test_loopback_needs_no_leave(listen: str) -> None:
     assert Settings.read(listen=listen).listen == listen
+
+
+def test_an_empty_endpoint_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+
+    assert Settings.read().otlp_endpoint is None

@@ -109,11 +109,13 @@ class Catalog:
             AgentNotFound: Nothing has this id or name, or not with this digest.
             AmbiguousAgent: Several agents have this name.
         """
-        wanted, _, digest = reference.rpartition("@") if _ends_in_digest(reference) else (reference, "", "")
+        wanted = reference
         places = self._candidates(wanted)
-        if digest:
+        # Only what is no id or name itself is taken apart: "dba@20250101" may well be one.
+        if not places and _ends_in_digest(reference):
+            wanted, _, digest = reference.rpartition("@")
             wanted_digest = digest.removeprefix("sha256:").lower()
-            places = tuple(place for place in places if self._has_digest(place, wanted_digest))
+            places = tuple(place for place in self._candidates(wanted) if self._has_digest(place, wanted_digest))
         if not places:
             raise AgentNotFound(reference, self._nearest(wanted))
         if len(places) > 1:

@@ -196,7 +196,7 @@ def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
     """Take every required agent: all as cards first, so that one long one cannot crowd out the rest."""
     agents = [offer.agents[each.place] for each in terms.required]
     reserved = sum(agent.card.tokens for agent in agents)
-    if reserved > purse.left:
+    if agents and reserved > purse.left:
         raise _too_small(purse.left, agents)
     for agent, each in zip(agents, terms.required, strict=True):
         reserved -= agent.card.tokens
@@ -213,9 +213,10 @@ def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) 
     for place in required:
         allowed &= ~offer.alike(place)
     unanswered = np.prod(1 - offer.answers[:, required], axis=1)
-    named = [place for place in terms.named if allowed[place]]
+    named = list(terms.named)
     over_budget: set[int] = set()
     while allowed.any():
+        named = [place for place in named if allowed[place]]
         gains = np.where(allowed, unanswered @ offer.answers, -1.0)
         place = named.pop(0) if named else int(np.argmax(gains))
         inclusion = Inclusion.NAMED if place in terms.named else Inclusion.SELECTED

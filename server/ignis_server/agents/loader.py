@@ -16,7 +16,7 @@ from ignis_server.agents.selector import Relevance
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.text_index import Scores
 from ignis_server.clock import Clock
-from ignis_server.errors import BudgetTooSmall, InvalidRequest, Violation
+from ignis_server.errors import InvalidRequest, Violation
 from ignis_server.signals import AgentsLoaded, Signals
 
 __all__ = ["AgentLoader"]
@@ -51,12 +51,12 @@ class AgentLoader:
         Raises:
             AgentNotFound, AmbiguousAgent, TeamNotFound: A reference of the project leads nowhere.
             BudgetTooSmall: The budget does not hold the smallest bundle that could answer.
-            InvalidRequest: An agent is both required and forbidden.
+            InvalidRequest: An agent is both required and forbidden, or the budget is negative.
         """
         began = self._clock.elapsed_seconds()
         snapshot = self._snapshot()
         catalog = snapshot.catalog
-        budget_tokens = self._budget_of(project, catalog)
+        budget_tokens = self._default_budget_tokens if project.budget_tokens is None else project.budget_tokens
         forbidden = frozenset(catalog.place_of(reference) for reference in project.forbidden_agents)
         required = _required(project, catalog, forbidden)
         weighed = snapshot.index.relevance(needs_of(project))
@@ -73,6 +73,14 @@ class AgentLoader:
                 forbidden=forbidden,
             ),
         )
+        if budget_tokens < 0:
+            raise InvalidRequest(
+                (
+                    Violation(
+                        "budget_tokens", f"{budget_tokens} is negative: the smallest bundle here is empty, 0 tokens"
+                    ),
+                )
+            )
         considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
         explainer = Explainer(snapshot.index, relevance)
         bundle = _bundle(snapshot, explainer, cover)
@@ -88,18 +96,6 @@ class AgentLoader:
         )
         self._report(loaded, considered=len(considered), seconds=self._clock.elapsed_seconds() - began)
         return loaded
-
-    def _budget_of(self, project: Project, catalog: Catalog) -> int:
-        if project.budget_tokens is None:
-            return self._default_budget_tokens
-        if project.budget_tokens < 1:
-            smallest = min(catalog.agents, key=lambda agent: (agent.card.tokens, agent.agent_id))
-            raise BudgetTooSmall(
-                budget_tokens=project.budget_tokens,
-                smallest_tokens=smallest.card.tokens,
-                smallest_agents=(smallest.agent_id,),
-            )
-        return project.budget_tokens
 
     def _report(self, loaded: Loaded, *, considered: int, seconds: float) -> None:
         self._signals.report(
@@ -120,13 +116,13 @@ def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> 
     """Return the agents that must be loaded, each once: those required by name, then those of teams."""
     inclusions: dict[int, Inclusion] = {}
     contradictions = []
-    for number, reference in enumerate(project.required_agents):
+    for reference in project.required_agents:
         place = catalog.place_of(reference)
         inclusions[place] = Inclusion.REQUIRED
         if place in forbidden:
             contradictions.append(
                 Violation(
-                    f"required_agents[{number}]",
+                    "required_agents",
                     f"{reference!r} is also in forbidden_agents: leave it out of one of the two",
                 )
             )

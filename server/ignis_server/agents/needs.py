@@ -1,16 +1,17 @@
 """What a brief asks for: its text taken apart into needs, each a clause that says one thing."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ignis_server.agents.model import Project
 from ignis_server.agents.words import words_of
 
 __all__ = ["needs_of"]
 
-# A brief of 64 KiB could hold thousands of clauses; each costs a ranking of the catalog. What
-# comes after the last is taken together as one more need.
-MAX_NEEDS = 40
+# A brief of 64 KiB could hold thousands of clauses; each costs a ranking of the catalog. What comes
+# after the last is taken together as one more need, for brief and task each. Tags are all kept.
+MAX_BRIEF_NEEDS = 40
+MAX_TASK_NEEDS = 12
 
 # Clauses of up to this many telling words say one thing; longer ones are split at conjunctions.
 SHORT_CLAUSE_WORDS = 3
@@ -30,11 +31,22 @@ def needs_of(project: Project) -> tuple[str, ...]:
     Clauses that hold nothing but conversation ("could you please help") are no needs. No need is
     returned twice.
     """
-    clauses = [*_clauses(project.brief), *_clauses(project.task), *project.tags]
-    unique = list({clause.casefold(): clause for clause in reversed(clauses)}.values())[::-1]
-    if len(unique) > MAX_NEEDS:
-        unique[MAX_NEEDS - 1 :] = [". ".join(unique[MAX_NEEDS - 1 :])]
-    return tuple(unique)
+    brief = _at_most(MAX_BRIEF_NEEDS, _unique(_clauses(project.brief)))
+    task = _at_most(MAX_TASK_NEEDS, _unique(_clauses(project.task)))
+    return tuple(_unique([*brief, *task, *project.tags]))
+
+
+def _unique(clauses: Iterable[str]) -> list[str]:
+    first: dict[str, str] = {}
+    for clause in clauses:
+        first.setdefault(clause.casefold(), clause)
+    return list(first.values())
+
+
+def _at_most(count: int, clauses: list[str]) -> list[str]:
+    if len(clauses) <= count:
+        return clauses
+    return [*clauses[: count - 1], ". ".join(clauses[count - 1 :])]
 
 
 def _clauses(text: str) -> Iterator[str]:

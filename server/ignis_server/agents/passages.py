@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.embedding import Embedder, Vectors
 from ignis_server.agents.model import AgentDefinition
+from ignis_server.agents.sections import lines_of
 
 __all__ = ["PassageIndex", "passages_of"]
 
@@ -19,7 +20,6 @@ MIN_WORDS = 3
 # most alike pair with different bodies has a cosine of 0.936; of the copies, all but a few lie above 0.94.
 ALIKE = 0.94
 
-CODE_BLOCK = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 MARKUP = re.compile(r"^[\s>#*+-]+|^\s*\d+[.)]\s+|[*_`]{1,3}|\|")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
@@ -69,8 +69,8 @@ class PassageIndex:
 
 def passages_of(definition: AgentDefinition) -> list[str]:
     """Return an agent's sentences and list items, joined evenly where there are more than 32."""
-    body = CODE_BLOCK.sub("", definition.body)
-    lines = (" ".join(MARKUP.sub(" ", line).split()) for line in (*definition.examples, *body.splitlines()))
+    prose = (line for line, is_code in lines_of(definition.body) if not is_code)
+    lines = (" ".join(MARKUP.sub(" ", line).split()) for line in (*definition.examples, *prose))
     sentences = [
         sentence for line in lines for sentence in SENTENCE_END.split(line) if len(sentence.split()) >= MIN_WORDS
     ]

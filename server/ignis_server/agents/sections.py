@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Core", "CoreKnobs", "Section", "core_of", "sections_of"]
+__all__ = ["Core", "CoreKnobs", "Section", "core_of", "lines_of", "sections_of"]
 
 FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)")
-HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*$")
+HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>.*)$")
+CLOSING_MARKS = re.compile(r"(?<=[ \t])#+$")
 EMPHASIS = re.compile(r"[*_`]+")
 WORD = re.compile(r"[^\W\d_]+")
 
@@ -121,18 +122,29 @@ def core_of(body: str, knobs: CoreKnobs | None = None) -> Core:
     )
 
 
-def _headings(body: str) -> Iterator[tuple[int, int, str]]:
-    """Return place, level and text of each heading outside of code blocks."""
-    fence, place = "", 0
+def lines_of(body: str) -> Iterator[tuple[str, bool]]:
+    """Return the lines of a text with their ends, and whether each belongs to a block of code."""
+    fence = ""
     for line in body.splitlines(keepends=True):
         opened = FENCE.match(line)
         if fence:
+            yield line, True
             if opened and opened["fence"].startswith(fence) and not opened["info"].strip():
                 fence = ""
         elif opened and not (opened["fence"][0] == "`" and "`" in opened["info"]):
+            yield line, True
             fence = opened["fence"]
-        elif heading := HEADING.match(line.rstrip("\r\n")):
-            yield place, len(heading["marks"]), EMPHASIS.sub("", heading["text"]).strip()
+        else:
+            yield line, False
+
+
+def _headings(body: str) -> Iterator[tuple[int, int, str]]:
+    """Return place, level and text of each heading outside of code blocks."""
+    place = 0
+    for line, is_code in lines_of(body):
+        if not is_code and (heading := HEADING.match(line.rstrip("\r\n"))):
+            text = CLOSING_MARKS.sub("", heading["text"].rstrip())
+            yield place, len(heading["marks"]), EMPHASIS.sub("", text).strip()
         place += len(line)
 
 

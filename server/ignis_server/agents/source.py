@@ -1,7 +1,6 @@
 """Reading a catalog's files from directories, within bounds and never outside of their roots."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,28 +104,39 @@ class _Walk:
         self._total_bytes = 0
         self._seen: dict[tuple[int, int], str] = {}
         self._is_full = False
+        self._links: list[tuple[Path, str, int]] = []
 
     def read(self, root: Path, label: str) -> None:
-        """Read the tree below a resolved root."""
-        for entry, path in self._entries(root, root, label, depth=0):
-            self._read_file(entry, path)
-            if self._is_full:
-                break
+        """Read the tree below a resolved root: what lies in it first, then what its symbolic links lead to."""
+        self._is_new(root, label or ".")
+        self._read_folder(root, label, depth=0)
+        # More links may be found on the way; none leads to a folder twice.
+        for link, path, depth in self._links:
+            if self._stays_inside(root, link, path):
+                self._visit(link, path, depth=depth)
+        self._links.clear()
 
-    def _entries(self, root: Path, folder: Path, prefix: str, *, depth: int) -> Iterator[tuple[Path, str]]:
+    def _read_folder(self, folder: Path, prefix: str, *, depth: int) -> None:
         try:
             names = sorted(os.listdir(folder))  # noqa: PTH208 - only the names, and sorted
         except OSError as error:
             self._error(prefix, "unreadable-directory", f"cannot be listed ({error.strerror})", "mend its permissions")
             return
         for name in names:
-            entry, path = folder / name, prefix + _printable(name)
-            if entry.is_symlink() and not self._stays_inside(root, entry, path):
-                continue
-            if not entry.is_dir():
-                yield entry, path
-            elif self._may_enter(entry, path, depth=depth + 1):
-                yield from self._entries(root, entry, f"{path}/", depth=depth + 1)
+            self._visit(folder / name, prefix + _printable(name), depth=depth + 1, defer_links=True)
+
+    def _visit(self, entry: Path, path: str, *, depth: int, defer_links: bool = False) -> None:
+        if self._is_full:
+            return
+        try:
+            if defer_links and entry.is_symlink():
+                self._links.append((entry, path, depth))
+            elif not entry.is_dir():
+                self._read_file(entry, path)
+            elif self._may_enter(entry, path, depth=depth):
+                self._read_folder(entry, f"{path}/", depth=depth)
+        except OSError as error:
+            self._error(path, "unreadable-file", f"cannot be read ({error.strerror})", "mend its permissions")
 
     def _stays_inside(self, root: Path, link: Path, path: str) -> bool:
         try:
@@ -156,26 +166,23 @@ class _Walk:
 
     def _read_file(self, file: Path, path: str) -> None:
         limits = self._limits
-        try:
-            size = file.stat().st_size
-            if not file.is_file():
-                self._note(path, "not-a-file", "a socket, pipe or device", "remove it")
-            elif not self._is_new(file, path):
-                pass
-            elif size > limits.max_file_bytes:
-                self._error(
-                    path,
-                    "file-too-large",
-                    f"{size} bytes are more than the {limits.max_file_bytes} that an agent's file may have",
-                    "split it, or move what is no agent out of the catalog",
-                )
-            elif len(self.files) >= limits.max_files or self._total_bytes + size > limits.max_total_bytes:
-                self._stop_at(path)
-            else:
-                self.files.append(RawFile(path=path, data=file.read_bytes()))
-                self._total_bytes += size
-        except OSError as error:
-            self._error(path, "unreadable-file", f"cannot be read ({error.strerror})", "mend its permissions")
+        size = file.stat().st_size
+        if not file.is_file():
+            self._note(path, "not-a-file", "a socket, pipe or device", "remove it")
+        elif not self._is_new(file, path):
+            pass
+        elif size > limits.max_file_bytes:
+            self._error(
+                path,
+                "file-too-large",
+                f"{size} bytes are more than the {limits.max_file_bytes} that an agent's file may have",
+                "split it, or move what is no agent out of the catalog",
+            )
+        elif len(self.files) >= limits.max_files or self._total_bytes + size > limits.max_total_bytes:
+            self._stop_at(path)
+        else:
+            self.files.append(RawFile(path=path, data=file.read_bytes()))
+            self._total_bytes += size
 
     def _is_new(self, entry: Path, path: str) -> bool:
         status = entry.stat()

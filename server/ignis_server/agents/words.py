@@ -11,7 +11,9 @@ __all__ = ["Word", "terms_of", "words_of"]
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
-WORD = re.compile(rf"[^\W_]+(?:[.'{APOSTROPHE}/_-][^\W_]+)*(?:\+\+|\#)?")
+# What has more letters or parts than any word is taken apart, so that no text makes words of kilobytes.
+WORD = re.compile(rf"[^\W_]{{1,48}}(?:[.'{APOSTROPHE}/_-][^\W_]{{1,48}}){{0,5}}(?:\+\+|\#)?")
+CACHED_CHARACTERS = 32
 PARTS = re.compile(r"[^\W_]+(?:\+\+|\#)?")
 # A name that is made of another's and has nothing to do with it.
 NO_COMPOUND = "javascript"
@@ -64,12 +66,18 @@ def terms_of(text: str) -> list[str]:
     return [term for word in WORD.findall(text) for term in _terms_of_word(word)]
 
 
-@lru_cache(maxsize=1 << 16)
 def _terms_of_word(word: str) -> tuple[str, ...]:
-    """Return the stemmed whole, its joined form and its parts, each once; nothing for conversation.
+    return _cached_terms(word) if len(word) <= CACHED_CHARACTERS else _terms(word)
 
-    The cache holds 65,536 words, the vocabulary of a large catalog, in about 10 MB.
-    """
+
+@lru_cache(maxsize=1 << 16)
+def _cached_terms(word: str) -> tuple[str, ...]:
+    """Remember 65,536 words, the vocabulary of a large catalog: about 20 MB, whatever the words."""
+    return _terms(word)
+
+
+def _terms(word: str) -> tuple[str, ...]:
+    """Return the stemmed whole, its joined form and its parts, each once; nothing for conversation."""
     lowered = word.lower().replace(APOSTROPHE, "'")
     if lowered in CONVERSATION:
         return ()

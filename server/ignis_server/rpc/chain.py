@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -83,6 +84,8 @@ class Chain(grpc.aio.ServerInterceptor):
             try:
                 await self._start(call, started)
                 response = await behaviour(_checked(request, method), context)
+                if _has_run_out(context):
+                    call.code = grpc.StatusCode.DEADLINE_EXCEEDED
             except BaseException as error:
                 _note(call, error, context)
                 if not isinstance(error, Exception):
@@ -95,15 +98,18 @@ class Chain(grpc.aio.ServerInterceptor):
         return handle
 
     def _streaming(
-        self, method: str, behaviour: Callable[..., AsyncIterator[Any]]
+        self, method: str, behaviour: Callable[..., AsyncGenerator[Any]]
     ) -> Callable[..., AsyncIterator[Any]]:
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - see Context
             call = _call_of(method, context)
             started: list[Interceptor] = []
             try:
                 await self._start(call, started)
-                async for response in behaviour(_checked(request, method), context):
-                    yield response
+                async with aclosing(behaviour(_checked(request, method), context)) as responses:
+                    async for response in responses:
+                        yield response
+                if _has_run_out(context):
+                    call.code = grpc.StatusCode.DEADLINE_EXCEEDED
             except BaseException as error:
                 _note(call, error, context)
                 if not isinstance(error, Exception):
@@ -170,10 +176,15 @@ def _note(call: Call, error: BaseException, context: Context) -> None:
 
 def _code_of_cancellation(context: Context) -> grpc.StatusCode:
     """Tell a deadline that has passed from a client that went away; gRPC cancels the handler for both."""
+    has_passed = _has_run_out(context, slack_seconds=DEADLINE_SLACK_SECONDS)
+    return grpc.StatusCode.DEADLINE_EXCEEDED if has_passed else grpc.StatusCode.CANCELLED
+
+
+def _has_run_out(context: Context, *, slack_seconds: float = 0.0) -> bool:
+    """Tell whether the client's deadline has passed; a handler that never waits is not cancelled by it."""
     # None where the client set no deadline, though types-grpcio does not say so.
     remaining = cast("float | None", context.time_remaining())
-    has_passed = remaining is not None and remaining <= DEADLINE_SLACK_SECONDS
-    return grpc.StatusCode.DEADLINE_EXCEEDED if has_passed else grpc.StatusCode.CANCELLED
+    return remaining is not None and remaining <= slack_seconds
 
 
 def _code_set_on(context: Context) -> grpc.StatusCode:

@@ -9,16 +9,17 @@ from ignis_server.errors import PageTokenInvalid
 __all__ = ["decode_cursor", "encode_cursor"]
 
 VERSION = 1
-MAX_TOKEN_CHARACTERS = 4_096
+# A position may be an id of 1,024 characters of four bytes each.
+MAX_TOKEN_CHARACTERS = 8_192
 
 
 def encode_cursor(position: str, *, method: str, binding: str) -> str:
     """Return a token for a position in the list that a method gives for a request.
 
     `binding` is whatever of the request must stay the same from page to page. The token holds no secret and
-    is not signed: a forged one can only ask for a position that a caller may ask for anyway.
+    is not signed: whoever decodes it checks that the position is one that a caller may ask for.
     """
-    payload = json.dumps([VERSION, _seal(method, binding), position], separators=(",", ":"))
+    payload = json.dumps([VERSION, _seal(method, binding), position], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
 
 

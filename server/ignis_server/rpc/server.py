@@ -14,6 +14,7 @@ from ignis_server.errors import AddressUnusable
 from ignis_server.rpc.call import Interceptor
 from ignis_server.rpc.chain import Chain
 from ignis_server.rpc.drain import Drain
+from ignis_server.rpc.standing import StandingCalls
 
 __all__ = ["RpcServer", "ServerLimits", "serving"]
 
@@ -26,12 +27,14 @@ MIN_PING_INTERVAL_MS = 20_000
 class ServerLimits:
     """Bounds of a server.
 
-    A request carries at most a brief of 64 KiB and lists of names. 4 MiB leave room for all of them far beyond
-    their limits, so that a brief of a megabyte is answered by us, with the field's name, and not by gRPC.
+    A request carries at most a brief of 64 KiB and lists of names, some 1.3 MB at all their limits. 2 MiB leave
+    room for a brief of a megabyte, which is refused by us, with the field's name, and not by gRPC.
+    `max_standing_calls` bounds health watches and reflection streams together.
     """
 
-    max_request_bytes: int = 4 << 20
+    max_request_bytes: int = 2 << 20
     max_concurrent_calls: int = 2_000
+    max_standing_calls: int = 64
     drain_seconds: float = 10.0
 
 
@@ -66,8 +69,9 @@ async def serving(
         AddressUnusable: The address cannot be listened on.
     """
     drain = Drain()
+    standing = StandingCalls(limits.max_standing_calls)
     server = grpc.aio.server(
-        interceptors=(Chain((*interceptors, drain)),),
+        interceptors=(Chain((*interceptors, standing, drain)),),
         options=(
             ("grpc.max_receive_message_length", limits.max_request_bytes),
             ("grpc.so_reuseport", 0),

@@ -136,6 +136,12 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             lambda e: {"retry_seconds": str(e.retry_seconds)},
             retry_seconds=errors.ShuttingDown.retry_seconds,
         ),
+        errors.TooManyWatchers: _Row(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "TOO_MANY_WATCHERS",
+            lambda e: {"limit": str(e.limit), "retry_seconds": str(e.retry_seconds)},
+            retry_seconds=errors.TooManyWatchers.retry_seconds,
+        ),
     }
 )
 

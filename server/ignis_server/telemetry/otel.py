@@ -51,7 +51,8 @@ async def telemetry(settings: TelemetrySettings, clock: Clock) -> AsyncIterator[
     """Export until the block ends, then send what is left.
 
     Exporting happens on threads of the SDK, with its queue of 2,048 spans: what does not fit is dropped, and
-    a collector that does not answer within 3 s, retries included, costs what was to be sent.
+    a collector that does not answer within 3 s, retries included, costs what was to be sent. The end of the block
+    waits for two exports at most, so 6 s for a collector that is silent.
     """
     if settings.endpoint is None:
         tracer = NoOpTracerProvider().get_tracer(SCOPE)

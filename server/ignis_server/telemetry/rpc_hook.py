@@ -85,7 +85,9 @@ class RpcTelemetry:
         watch.span.set_attributes(attributes)
         # Recorded while the span is current, so that exemplars point at it.
         self._durations.record(self._clock.elapsed_seconds() - watch.began, attributes)
-        otel_context.detach(watch.token)
+        # A stream that its client left is ended by the event loop, in a context of its own.
+        if trace.get_current_span() is watch.span:
+            otel_context.detach(watch.token)
         watch.span.end()
 
 

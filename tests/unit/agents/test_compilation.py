@@ -146,3 +146,15 @@ def test_a_team_that_is_not_there_gets_the_nearest_ids(tmp_path: Path) -> None:
         catalog_of(tmp_path).team("Dou")
 
     assert caught.value.nearest == ("pack/agent-teams/duo",)
+
+
+def test_an_id_that_ends_as_a_reference_with_a_digest_does_is_found(tmp_path: Path) -> None:
+    files = {
+        "dba@20250101.md": agent("dba@20250101"),
+        "dba.md": agent("dba"),
+        "teams/t.yaml": "bundle:\n  name: T\nagents:\n  - dba@20250101\n",
+    }
+    catalog = catalog_of(tmp_path, files)
+
+    assert catalog.agent("dba@20250101").agent_id == "dba@20250101"
+    assert [catalog.place_of(each) for each in catalog.team("T").agent_ids] == [catalog.place_of("dba@20250101")]

@@ -203,3 +203,13 @@ def check_that_terms_are_kept(cover: Cover, agents: list[CatalogAgent], asked: T
     assert not asked.forbidden & set(taken)
     assert all(asked.admitted[place] for place in taken[len(required) :])
     assert not {each.place for each in cover.omitted} & set(taken)
+
+
+def test_a_named_agent_that_is_a_copy_of_one_taken_is_not_taken_too() -> None:
+    copies = frozenset({0, 1})
+
+    two = cover_needs(offer([0.9, 0.8, 0.1], copies=copies), terms(named=(1, 0)))
+    with_another = cover_needs(offer([0.9, 0.8, 0.1], [0.0, 0.0, 0.9], copies=copies), terms(named=(1, 0)))
+
+    assert [place for place, _ in chosen(two)] == [1]
+    assert [place for place, _ in chosen(with_another)] == [1, 2]

@@ -19,6 +19,11 @@ from support.catalogs import catalog_of
         ("use `haiku` twice: `haiku`", ["skills/haiku"]),
         ("@haikus are something else", []),
         ("postgres and a dba", []),
+        ("written in Postgres. DBA wanted", []),
+        ("write to ops@haiku.io", []),
+        ("write to @haiku.io", []),
+        ("write to @haiku.", ["skills/haiku"]),
+        ("postgres " * 20_000, []),
         ("", []),
     ],
 )
@@ -35,3 +40,14 @@ def test_a_name_that_repeats_calls_all_who_have_it(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path, {"a.md": agent, "b.md": agent})
 
     assert NameIndex.of(catalog).mentions_in("the master tailor") == ((0, 1),)
+
+
+def test_of_names_that_begin_alike_the_longest_is_meant(tmp_path: Path) -> None:
+    files = {
+        f"{stem}.md": f"---\nname: {stem}\ndescription: Tunes.\n---\nTune.\n" for stem in ("pg-tuner", "pg-tuner-two")
+    }
+    catalog = catalog_of(tmp_path, files)
+    names = NameIndex.of(catalog)
+
+    assert names.mentions_in("ask pg-tuner two") == ((catalog.place_of("pg-tuner-two"),),)
+    assert names.mentions_in("ask pg-tuner") == ((catalog.place_of("pg-tuner"),),)

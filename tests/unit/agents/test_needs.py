@@ -48,6 +48,24 @@ def test_what_comes_after_forty_needs_is_taken_together() -> None:
     assert needs[-1].endswith("build part number99")
 
 
+def test_a_long_brief_crowds_out_neither_task_nor_tags() -> None:
+    brief = "\n".join(f"- build part number{number}" for number in range(100))
+    tags = tuple(f"tag{number}" for number in range(64))
+
+    needs = needs_of(Project(brief=brief, task="tune PostgreSQL queries", tags=tags))
+
+    assert needs[40] == "tune PostgreSQL queries"
+    assert needs[41:] == tags
+
+
+def test_words_are_never_longer_than_any_word_is() -> None:
+    """What makes words of kilobytes would be kept in memory by the cache of words."""
+    hostile = "x" * 65_536 + " " + "aaa." * 16_384
+
+    assert max(len(word.text) for word in words_of(hostile)) <= 6 * 49
+    assert max(len(term) for term in terms_of(hostile)) <= 6 * 49
+
+
 @pytest.mark.parametrize(
     "spellings",
     [

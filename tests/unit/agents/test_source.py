@@ -137,3 +137,31 @@ def test_a_root_that_cannot_be_read_is_an_error(tmp_path: Path, root: str, fact:
 
     with pytest.raises(CatalogUnusable, match=fact):
         read_directories((tmp_path / root,))
+
+
+def test_what_lies_in_a_root_is_read_before_what_its_links_lead_to(tmp_path: Path) -> None:
+    write_files(tmp_path, {"real/deep/a.md": "a", "another/b.md": "b"})
+    (tmp_path / "a-link").symlink_to(tmp_path)
+    (tmp_path / "another" / "link").symlink_to(tmp_path / "real")
+
+    sources = read_directories((tmp_path,))
+
+    assert paths(sources) == ["another/b.md", "real/deep/a.md"]
+    assert remarks(sources) == [("a-link", "already-read"), ("another/link", "already-read")]
+
+
+def test_a_name_that_is_too_long_to_look_at_is_diagnosed(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.md": "a"})
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(20):
+            os.mkdir("d" * 250, dir_fd=folder)
+            below = os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        sources = read_directories((tmp_path,))
+    finally:
+        os.close(folder)
+
+    assert paths(sources) == ["a.md"]
+    assert [code for _, code in remarks(sources)] == ["unreadable-file"]

@@ -108,7 +108,7 @@ def test_an_agent_both_required_and_forbidden_is_a_violation(make: Make, signals
     with pytest.raises(InvalidRequest) as caught:
         loader_of(make(), signals).load(project)
 
-    assert [violation.field for violation in caught.value.violations] == ["required_agents[1]"]
+    assert [violation.field for violation in caught.value.violations] == ["required_agents"]
 
 
 def test_the_filter_narrows_what_is_considered_and_compared(make: Make, signals: RecordedSignals) -> None:

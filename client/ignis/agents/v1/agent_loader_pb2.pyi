@@ -324,8 +324,8 @@ class LoadAgentsRequest(_message.Message):
     headings and lists. At most 65,536 bytes of UTF-8.
     """
     task: _builtins.str
-    """What is about to be done in the project, in free text; weighs as one more need of the brief.
-    At most 8,192 bytes of UTF-8.
+    """What is about to be done in the project, in free text, taken apart into needs as the brief is,
+    and never crowded out by it. At most 8,192 bytes of UTF-8.
     """
     budget_tokens: _builtins.int
     """The greatest number of tokens the bundle may hold, counted by the catalog's tokenizer.
@@ -1222,7 +1222,9 @@ class ListAgentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many agents to return. 0: 50. More than 1,000 is reduced to 1,000; negative is an error."""
+    """How many agents to return. 0: 50. More than 1,000 is reduced to 1,000; negative is an error. A
+    page ends earlier where it would be larger than 2 MiB.
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before. All else in the request must be the same; the page size
     may change. Stays good when the catalog changes: the listing goes on after the last id.

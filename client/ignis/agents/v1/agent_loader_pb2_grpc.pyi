@@ -47,8 +47,8 @@ class AgentLoaderServiceStub:
     within a token budget, with the reasons for every choice and the tokens saved.
 
     A brief that no agent answers gets an empty bundle and its needs marked unanswered, not an
-    error. The same request against the same catalog revision and selector version gives the
-    same bytes, in every process and on every platform.
+    error. The same request against the same catalog revision and selector version gives the same
+    bundle, byte for byte, in every process and on every platform.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
     NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
@@ -109,8 +109,8 @@ class AgentLoaderServiceAsyncStub(AgentLoaderServiceStub):
     within a token budget, with the reasons for every choice and the tokens saved.
 
     A brief that no agent answers gets an empty bundle and its needs marked unanswered, not an
-    error. The same request against the same catalog revision and selector version gives the
-    same bytes, in every process and on every platform.
+    error. The same request against the same catalog revision and selector version gives the same
+    bundle, byte for byte, in every process and on every platform.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
     NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
@@ -174,8 +174,8 @@ class AgentLoaderServiceServicer(metaclass=_abc_1.ABCMeta):
         within a token budget, with the reasons for every choice and the tokens saved.
 
         A brief that no agent answers gets an empty bundle and its needs marked unanswered, not an
-        error. The same request against the same catalog revision and selector version gives the
-        same bytes, in every process and on every platform.
+        error. The same request against the same catalog revision and selector version gives the same
+        bundle, byte for byte, in every process and on every platform.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
         NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).

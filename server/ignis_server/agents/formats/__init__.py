@@ -4,6 +4,7 @@ from ignis_server.agents.formats.a2a_card import A2aCard
 from ignis_server.agents.formats.agent_skill import AgentSkill
 from ignis_server.agents.formats.bmad_agent import BmadAgent
 from ignis_server.agents.formats.bmad_team import BmadTeam
+from ignis_server.agents.formats.bounds import bounded
 from ignis_server.agents.formats.claude_subagent import ClaudeSubagent
 from ignis_server.agents.formats.copilot import Copilot
 from ignis_server.agents.formats.crewai import CrewAi
@@ -31,4 +32,4 @@ IMPORTERS: tuple[Importer, ...] = (
 
 def import_file(file: TextFile) -> Imported:
     """Read a file by the first importer that recognises it: an agent, a team or a diagnostic at least."""
-    return next(importer for importer in IMPORTERS if importer.recognises(file)).read(file)
+    return bounded(next(importer for importer in IMPORTERS if importer.recognises(file)).read(file))

@@ -3,13 +3,13 @@
 import re
 
 from ignis_server.agents.formats.importer import Imported, TextFile
-from ignis_server.agents.formats.markdown import MAX_NAME_CHARACTERS, category_of, id_of, stem_of
+from ignis_server.agents.formats.markdown import category_of, id_of, stem_of
 from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
 from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
 
 __all__ = ["BmadAgent"]
 
-BLOCK = re.compile(r"^```ya?ml[ \t]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```ya?ml[ \t]*\n", re.MULTILINE)
 AGENT_KEY = re.compile(r"^agent:[ \t]*$", re.MULTILINE)
 FIELD = re.compile(r"^[ \t]+([A-Za-z]+):[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 
@@ -27,8 +27,7 @@ class BmadAgent:
         block, first_line = _block_of(file.text)
         diagnostics: tuple[Diagnostic, ...] = ()
         try:
-            values, _ = read_mapping(block)
-            agent = values.get("agent")
+            agent = read_mapping(block).values.get("agent")
         except YamlError as error:
             agent, diagnostics = _fields_below_agent(block), (_invalid(file.path, first_line, error),)
         fields = (
@@ -37,7 +36,7 @@ class BmadAgent:
         title, use = fields.get("title", ""), fields.get("whenToUse", "")
         definition = AgentDefinition(
             agent_id=id_of(file.path),
-            name=(fields.get("id") or stem_of(file.path))[:MAX_NAME_CHARACTERS],
+            name=fields.get("id") or stem_of(file.path),
             description=": ".join(part for part in (title, " ".join(use.split())) if part),
             body=file.text.strip("\n"),
             format=AgentFormat.BMAD_AGENT,
@@ -52,8 +51,12 @@ class BmadAgent:
 
 def _block_of(text: str) -> tuple[str, int]:
     """Return the first YAML block of a text, and the line on which it begins."""
-    match = BLOCK.search(text)
-    return (match[1], text.count("\n", 0, match.start(1)) + 1) if match else ("", 1)
+    opened = BLOCK.search(text)
+    # From the line feed of the first line on, so that an empty block is found too.
+    end = text.find("\n```", opened.end() - 1) if opened else -1
+    if opened is None or end < 0:
+        return "", 1
+    return text[opened.end() : end + 1], text.count("\n", 0, opened.end()) + 1
 
 
 def _fields_below_agent(block: str) -> dict[str, str]:

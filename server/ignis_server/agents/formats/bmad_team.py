@@ -22,10 +22,10 @@ class BmadTeam:
     def read(self, file: TextFile) -> Imported:
         """Return the team; a file that is no YAML is rejected, as there is no guessing at members."""
         try:
-            values, remarks = read_mapping(file.text)
+            mapping = read_mapping(file.text)
         except YamlError as error:
             return _rejected(file.path, error.line, f"the file is not YAML: {error.problem}")
-        bundle, members = values.get("bundle"), values.get("agents")
+        bundle, members = mapping.values.get("bundle"), mapping.values.get("agents")
         if not isinstance(bundle, dict) or not isinstance(members, list):
             return _rejected(file.path, 1, "the file lacks `bundle: {name: …}` or the list `agents:`")
         team = TeamDefinition(
@@ -37,7 +37,7 @@ class BmadTeam:
         )
         warnings = tuple(
             Diagnostic(file.path, remark.line, Severity.WARNING, remark.code, remark.message, remark.remedy)
-            for remark in remarks
+            for remark in mapping.remarks
         )
         return Imported(teams=(team,), diagnostics=warnings)
 

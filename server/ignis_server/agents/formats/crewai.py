@@ -1,7 +1,5 @@
 """CrewAI agents: one YAML file with an agent under each key, described by role, goal and backstory."""
 
-import re
-
 from ignis_server.agents.formats.importer import Imported, TextFile
 from ignis_server.agents.formats.markdown import category_of
 from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
@@ -22,7 +20,7 @@ class CrewAi:
     def read(self, file: TextFile) -> Imported:
         """Return an agent for each key; ids are the path without suffix, "#" and the key."""
         try:
-            values, remarks = read_mapping(file.text)
+            mapping = read_mapping(file.text)
         except YamlError as error:
             message = f"the file is not YAML: {error.problem}"
             remedy = "put the value in quotes, or after `>` on lines of its own"
@@ -31,10 +29,13 @@ class CrewAi:
             )
         agents: list[AgentDefinition] = []
         diagnostics = [
-            Diagnostic(file.path, each.line, Severity.WARNING, each.code, each.message, each.remedy) for each in remarks
+            Diagnostic(file.path, each.line, Severity.WARNING, each.code, each.message, each.remedy)
+            for each in mapping.remarks
         ]
-        for key, value in values.items():
-            line = _line_of(file.text, key)
+        if not mapping.values:
+            diagnostics.append(_empty(file.path))
+        for key, value in mapping.values.items():
+            line = mapping.lines.get(key, 1)
             fields = {name: " ".join(text.split()) for name, text in _texts(value).items()}
             if fields.get("role") and fields.get("goal"):
                 agents.append(_agent(file.path, key, fields, line))
@@ -75,6 +76,7 @@ def _lacking(path: str, key: str, line: int) -> Diagnostic:
     )
 
 
-def _line_of(text: str, key: str) -> int:
-    match = re.search(rf"^[\"']?{re.escape(key)}[\"']?\s*:", text, re.MULTILINE)
-    return text.count("\n", 0, match.start()) + 1 if match else 1
+def _empty(path: str) -> Diagnostic:
+    return Diagnostic(
+        path, 1, Severity.ERROR, "empty-file", "the file has no entry", "write an agent below a key, or remove the file"
+    )

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from ignis_server.agents.formats.importer import TextFile
-from ignis_server.agents.formats.yaml_reader import Remark, YamlError, read_mapping
+from ignis_server.agents.formats.yaml_reader import Remark, YamlError, YamlMapping, read_mapping
 from ignis_server.agents.model import Diagnostic, Severity
 
 __all__ = ["FrontMatter", "has_front_matter", "read_front_matter"]
@@ -82,11 +82,11 @@ def _unterminated(file: TextFile, start: int, skipped: int) -> FrontMatter:
 
 def _fields(path: str, head: str, *, first_line: int) -> tuple[dict[str, object], tuple[Diagnostic, ...]]:
     try:
-        values, remarks = read_mapping(head) if head.strip() else ({}, ())
+        mapping = read_mapping(head) if head.strip() else YamlMapping()
     except YamlError as error:
         return _lenient_fields(path, head, error, first_line=first_line)
-    return {key.strip().lower(): value for key, value in values.items()}, tuple(
-        _warning(path, remark, first_line) for remark in remarks
+    return {key.strip().lower(): value for key, value in mapping.values.items()}, tuple(
+        _warning(path, remark, first_line) for remark in mapping.remarks
     )
 
 

@@ -10,11 +10,8 @@ from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, 
 
 __all__ = ["category_of", "id_of", "imported_agent", "stem_of", "title_of"]
 
-MAX_NAME_CHARACTERS = 128
-MAX_DESCRIPTION_CHARACTERS = 8_192
-
 SUFFIXES = (".agent.md", ".chatmode.md", ".agent-card.json", ".md", ".markdown", ".mdc", ".json", ".yaml", ".yml")
-HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 PARAGRAPH = re.compile(r"^(?![#>|`\s-])\S.*(?:\n(?![#>|`\s-])\S.*)*", re.MULTILINE)
 NUMBERED = re.compile(r"^\d+[-_.]")
 
@@ -50,7 +47,7 @@ def category_of(path: str) -> str:
 def title_of(body: str) -> str:
     """Return the first heading of a text; empty where there is none."""
     match = HEADING.search(body)
-    return " ".join(match[1].split()) if match else ""
+    return " ".join(match[1].rstrip().rstrip("#").split()) if match else ""
 
 
 def imported_agent(  # noqa: PLR0913 - what differs between formats, each by name
@@ -118,12 +115,8 @@ def _name(given: str, fallback: str, remarks: _Remarks) -> str:
         remarks.warn(
             "missing-name", f"has no name in its front matter; it is called {fallback!r}", f"add name: {fallback}"
         )
-        return fallback[:MAX_NAME_CHARACTERS]
-    if len(name) > MAX_NAME_CHARACTERS:
-        remarks.warn(
-            "long-name", f"has a name of {len(name)} characters, of which {MAX_NAME_CHARACTERS} are kept", "shorten it"
-        )
-    return name[:MAX_NAME_CHARACTERS]
+        return fallback
+    return name
 
 
 def _description(given: str, body: str, remarks: _Remarks) -> str:
@@ -136,10 +129,4 @@ def _description(given: str, body: str, remarks: _Remarks) -> str:
             "add description: when to use the agent, in a sentence or two",
         )
         given = " ".join(match[0].split()) if match else ""
-    if len(given) > MAX_DESCRIPTION_CHARACTERS:
-        remarks.warn(
-            "long-description",
-            f"has a description of {len(given)} characters, of which {MAX_DESCRIPTION_CHARACTERS} are kept",
-            "move what is more than a summary into the body",
-        )
-    return given[:MAX_DESCRIPTION_CHARACTERS]
+    return given

@@ -1,10 +1,10 @@
 """YAML as people write it: strict where it parses, with a line for every remark, and never a bomb."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
-__all__ = ["Remark", "YamlError", "read_mapping"]
+__all__ = ["Remark", "YamlError", "YamlMapping", "read_mapping"]
 
 # Deeper than any definition, and far below where PyYAML's recursion would end.
 MAX_DEPTH = 24
@@ -31,7 +31,16 @@ class YamlError(Exception):
         super().__init__(problem)
 
 
-def read_mapping(text: str) -> tuple[dict[str, object], tuple[Remark, ...]]:
+@dataclass(frozen=True, slots=True)
+class YamlMapping:
+    """The values of a mapping, the line on which each key stands, and what there is to remark."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()
+
+
+def read_mapping(text: str) -> YamlMapping:
     """Read a YAML mapping with plain values: text, lists and mappings; of repeated keys the last one holds.
 
     All scalars are text, as written: no "no" becomes False, and no version 1.10 becomes 1.1.
@@ -49,8 +58,9 @@ def read_mapping(text: str) -> tuple[dict[str, object], tuple[Remark, ...]]:
     if not isinstance(node, yaml.MappingNode):
         raise YamlError(1, "it is no mapping of keys to values")
     remarks: list[Remark] = []
-    value = _mapping(node, remarks)
-    return value, tuple(remarks)
+    values = _mapping(node, remarks)
+    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+    return YamlMapping(values, lines, tuple(remarks))
 
 
 def _check_events(text: str) -> None:

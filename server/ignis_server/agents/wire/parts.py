@@ -6,6 +6,7 @@ from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_server.agents.bundle import Evidence
 from ignis_server.agents.catalog import CatalogAgent
 from ignis_server.agents.model import AgentFilter, AgentFormat, Diagnostic, Severity
+from ignis_server.errors import PageTokenInvalid
 from ignis_server.rpc.checks import Checks
 from ignis_server.rpc.cursor import decode_cursor, encode_cursor
 
@@ -20,6 +21,7 @@ __all__ = [
     "from_position",
     "from_summary",
     "to_filter",
+    "to_offset",
     "to_position",
 ]
 
@@ -27,6 +29,8 @@ MAX_FORMATS: Final = 16
 MAX_CATEGORIES: Final = 64
 MAX_LABEL_CHARACTERS: Final = 128
 MAX_REFERENCE_CHARACTERS: Final = 1_024
+MAX_OFFSET_DIGITS: Final = 9
+EVIDENCE_DIGITS: Final = 4
 FORMATS: Final = {
     AgentFormat.CLAUDE_SUBAGENT: pb.AGENT_FORMAT_CLAUDE_SUBAGENT,
     AgentFormat.AGENT_SKILL: pb.AGENT_FORMAT_AGENT_SKILL,
@@ -86,9 +90,10 @@ def from_summary(agent: CatalogAgent) -> pb.AgentSummary:
 def from_evidence(evidence: Evidence) -> pb.Evidence:
     """Encode why an agent stands where it stands."""
     return pb.Evidence(
-        score=evidence.score,
-        lexical=evidence.lexical,
-        semantic=evidence.semantic,
+        # What is beyond depends on the order in which a processor adds up.
+        score=round(evidence.score, EVIDENCE_DIGITS),
+        lexical=round(evidence.lexical, EVIDENCE_DIGITS),
+        semantic=round(evidence.semantic, EVIDENCE_DIGITS),
         matched_terms=evidence.matched_terms,
         need_indexes=evidence.need_indexes,
     )
@@ -113,6 +118,18 @@ def to_position(token: str, method: str, binding: str) -> str:
         PageTokenInvalid: The token is none of ours, or of another request.
     """
     return decode_cursor(token, method=method, binding=binding) if token else ""
+
+
+def to_offset(token: str, method: str, binding: str) -> int:
+    """Return how many entries the pages before had.
+
+    Raises:
+        PageTokenInvalid: The token is none of ours, or of another request.
+    """
+    position = to_position(token, method, binding) or "0"
+    if not (position.isascii() and position.isdecimal() and len(position) <= MAX_OFFSET_DIGITS):
+        raise PageTokenInvalid(method)
+    return int(position)
 
 
 def from_position(position: int | str | None, method: str, binding: str) -> str:

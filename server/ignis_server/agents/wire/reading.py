@@ -1,6 +1,7 @@
 """GetAgent, ListAgents, GetCatalog and ListDiagnostics: requests validated, a snapshot's parts encoded."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from ignis_server.agents.wire.parts import (
     from_position,
     from_summary,
     to_filter,
+    to_offset,
     to_position,
 )
 from ignis_server.rpc.checks import Checks
@@ -36,6 +38,8 @@ __all__ = [
     "to_diagnostic_page",
 ]
 
+# Below the 4 MiB that gRPC clients accept unless told otherwise.
+MAX_PAGE_BYTES: Final = 2 << 20
 SEVERITY_OF_NUMBER: Final = {int(number): meaning for meaning, number in SEVERITIES.items()} | {
     int(pb.SEVERITY_UNSPECIFIED): Severity.NOTE
 }
@@ -106,14 +110,24 @@ def from_agent_page(page: AgentPage, catalog: Catalog) -> pb.ListAgentsResponse:
     """Encode a page of a catalog's agents."""
     admitted = [agent for agent in catalog.agents if page.filter.admits(agent.definition)]
     rest = [agent for agent in admitted if agent.agent_id > page.after_id]
-    listed = rest[: page.limit]
-    last_id = listed[-1].agent_id if len(listed) < len(rest) else None
+    listed = list(_within(MAX_PAGE_BYTES, map(from_summary, rest[: page.limit])))
+    last_id = listed[-1].id if len(listed) < len(rest) else None
     return pb.ListAgentsResponse(
         catalog_revision=catalog.revision,
-        agents=map(from_summary, listed),
+        agents=listed,
         next_page_token=from_position(last_id, "ListAgents", page.binding),
         total_size=len(admitted),
     )
+
+
+def _within(max_bytes: int, summaries: Iterable[pb.AgentSummary]) -> Iterator[pb.AgentSummary]:
+    """Take summaries while they fit in a page, and the first one at any rate."""
+    size = 0
+    for number, summary in enumerate(summaries):
+        size += summary.ByteSize()
+        if number and size > max_bytes:
+            return
+        yield summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +152,8 @@ def to_diagnostic_page(request: pb.ListDiagnosticsRequest, *, revision: str) -> 
     checks.finish()
     min_severity = severity or Severity.NOTE
     binding = f"{revision}\0{min_severity.name}"
-    start = to_position(request.page_token, "ListDiagnostics", binding) or "0"
-    return DiagnosticPage(min_severity, int(start), limit, binding)
+    start = to_offset(request.page_token, "ListDiagnostics", binding)
+    return DiagnosticPage(min_severity, start, limit, binding)
 
 
 def from_diagnostic_page(page: DiagnosticPage, catalog: Catalog) -> pb.ListDiagnosticsResponse:

@@ -12,7 +12,7 @@ from ignis_server.agents.wire.parts import (
     from_position,
     from_summary,
     to_filter,
-    to_position,
+    to_offset,
 )
 from ignis_server.rpc.checks import Checks
 
@@ -46,8 +46,8 @@ def to_search_page(request: pb.SearchAgentsRequest, *, revision: str) -> SearchP
     limit = checks.page_size(request.page_size, default=10, most=100)
     checks.finish()
     binding = f"{revision}\0{query}\0{filter_binding(agent_filter)}"
-    start = to_position(request.page_token, "SearchAgents", binding) or "0"
-    return SearchPage(query, agent_filter, int(start), limit, binding)
+    start = to_offset(request.page_token, "SearchAgents", binding)
+    return SearchPage(query, agent_filter, start, limit, binding)
 
 
 def from_ranking(ranking: Ranking, page: SearchPage) -> pb.SearchAgentsResponse:

@@ -34,13 +34,12 @@ def test_an_example_without_an_end_is_taken_out_to_the_end() -> None:
     assert described == Description("Mends.", ("Mend it",))
 
 
-def test_no_more_than_sixteen_requests_are_kept() -> None:
-    raw = "".join(f'<example>user: "mend {number}"</example>' for number in range(50))
-
-    assert len(read_description(raw).examples) == 16
+@pytest.mark.parametrize("raw", [r"Cleans C:\temp\new and prints \nabla \textbf.", r"Splits at \n and \t."])
+def test_backslashes_that_mean_themselves_are_kept(raw: str) -> None:
+    assert read_description(raw).text == raw
 
 
 @pytest.mark.parametrize("raw", ["<example>" * 20_000, 'user: "' * 20_000, '<example>user: "' + "\\" * 60_000])
 def test_input_made_to_make_patterns_backtrack_is_read(raw: str) -> None:
     """With a pattern that backtracks this test would not end."""
-    assert len(read_description(raw).examples) <= 16
+    assert len(read_description(raw).text) <= len(raw)
