@@ -1,6 +1,7 @@
 """Between the API's messages and the client's types: `from_…` encodes a request, `to_…` decodes an answer.
 
-Requests are not checked here: the server checks them, and names every violation at once. Answers may hold
+Requests are not checked here but for what cannot be sent at all: the server checks them, and names every
+violation at once. Answers may hold
 enum values of servers that are newer than this client; those become UNKNOWN.
 """
 
@@ -9,11 +10,14 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import Final
 
+from grpc import StatusCode
+
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, Evidence, SearchResult
 from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgent
 from ignis_client.catalog import Catalog, CategoryCount, FormatCount, SeverityCount, Team
 from ignis_client.diagnostics import Diagnostic, Severity
+from ignis_client.errors import Failure, InvalidRequest, Violation
 from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need
 from ignis_client.savings import Baseline, Savings, TokenPrices
 
@@ -96,7 +100,11 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
     max_detail: DetailLevel,
     prices: TokenPrices | None,
 ) -> pb.LoadAgentsRequest:
-    """Encode what LoadAgents is asked."""
+    """Encode what LoadAgents is asked.
+
+    Raises:
+        InvalidRequest: The budget is no number of 64 bits, which is the one thing that cannot be sent.
+    """
     return pb.LoadAgentsRequest(
         brief=brief,
         task=task,
@@ -105,7 +113,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
         required_teams=_texts("required_teams", required_teams),
         forbidden_agents=_texts("forbidden_agents", forbidden_agents),
         filter=_from_filter(formats, categories),
-        budget_tokens=budget_tokens,
+        budget_tokens=None if budget_tokens is None else _whole("budget_tokens", budget_tokens, bits=64),
         max_detail=NUMBER_OF_DETAIL[max_detail],
         prices=_from_prices(prices) if prices else None,
     )
@@ -130,7 +138,9 @@ def from_search(
     query: str, *, formats: Iterable[AgentFormat], categories: Iterable[str], page_size: int
 ) -> pb.SearchAgentsRequest:
     """Encode what SearchAgents is asked."""
-    return pb.SearchAgentsRequest(query=query, filter=_from_filter(formats, categories), page_size=page_size)
+    return pb.SearchAgentsRequest(
+        query=query, filter=_from_filter(formats, categories), page_size=_whole("page_size", page_size, bits=32)
+    )
 
 
 def to_search_results(response: pb.SearchAgentsResponse) -> tuple[SearchResult, ...]:
@@ -167,7 +177,9 @@ def from_agent_listing(
     *, formats: Iterable[AgentFormat], categories: Iterable[str], page_size: int
 ) -> pb.ListAgentsRequest:
     """Encode what ListAgents is asked."""
-    return pb.ListAgentsRequest(filter=_from_filter(formats, categories), page_size=page_size)
+    return pb.ListAgentsRequest(
+        filter=_from_filter(formats, categories), page_size=_whole("page_size", page_size, bits=32)
+    )
 
 
 def to_agent_summaries(response: pb.ListAgentsResponse) -> tuple[AgentSummary, ...]:
@@ -203,12 +215,24 @@ def to_catalog(response: pb.GetCatalogResponse) -> Catalog:
 
 def from_diagnostic_listing(*, min_severity: Severity, page_size: int) -> pb.ListDiagnosticsRequest:
     """Encode what ListDiagnostics is asked."""
-    return pb.ListDiagnosticsRequest(min_severity=NUMBER_OF_SEVERITY[min_severity], page_size=page_size)
+    return pb.ListDiagnosticsRequest(
+        min_severity=NUMBER_OF_SEVERITY[min_severity], page_size=_whole("page_size", page_size, bits=32)
+    )
 
 
 def to_diagnostics(response: pb.ListDiagnosticsResponse) -> tuple[Diagnostic, ...]:
     """Decode a page of remarks."""
     return tuple(map(_to_diagnostic, response.diagnostics))
+
+
+def _whole(field: str, value: int, *, bits: int) -> int:
+    """Return a number that its field has room for."""
+    most = (1 << (bits - 1)) - 1
+    if -most - 1 <= value <= most:
+        return value
+    fact = f"{value} does not fit into {bits} bits: at most {most}"
+    failure = Failure(f"{field}: {fact}", StatusCode.INVALID_ARGUMENT, violations=(Violation(field, fact),))
+    raise InvalidRequest(failure)
 
 
 def _from_filter(formats: Iterable[AgentFormat], categories: Iterable[str]) -> pb.AgentFilter:

@@ -1,41 +1,18 @@
-"""The door of the command line: parses, runs a command, and says in one line what went wrong."""
+"""The door of the command line, which stands even where only the client is installed."""
 
 import sys
 
-import typer
-
-from ignis_client import IgnisError as CallError
-from ignis_server.cli import catalog, demo, health, load, serve
-from ignis_server.errors import IgnisError, SettingsInvalid
-
 __all__ = ["main"]
-
-app = typer.Typer(
-    name="ignis",
-    help="Loads just the AI agents a project needs, over gRPC, with exact token counts.",
-    epilog="Begin with `ignis demo`, or with `ignis catalog lint DIR` on agents of your own.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
-app.add_typer(catalog.app, name="catalog")
-app.command()(serve.serve)
-app.command()(load.load)
-app.command()(health.health)
-app.command()(demo.demo)
 
 
 def main() -> None:
-    """Run the command line; exit 1 where the server asked says no, 2 where it cannot be asked as told."""
+    """Run the command line; say how to get it where what it needs is not installed."""
     try:
-        app()
-    except CallError as error:
-        sys.stderr.write(f"ignis: {error}\n")
-        sys.exit(1)
-    except IgnisError as error:
-        for line in error.mistakes if isinstance(error, SettingsInvalid) else (str(error),):
-            sys.stderr.write(f"ignis: {line}\n")
+        from ignis_server.cli import program  # noqa: PLC0415 - imports what only the server's extra brings
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"ignis: {error.name} is not installed: pip install 'ignis-agents[server]'\n")
         sys.exit(2)
+    program.main()
 
 
 if __name__ == "__main__":

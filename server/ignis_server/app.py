@@ -21,7 +21,7 @@ from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.clock import Clock, SystemClock
 from ignis_server.errors import CatalogUnusable, SettingsInvalid
-from ignis_server.rpc.server import RpcServer, ServerLimits, serving
+from ignis_server.rpc.server import RpcServer, ServerLimits, check_address, serving
 from ignis_server.rpc.unavailable import unavailable_service
 from ignis_server.settings import Settings
 from ignis_server.signals import Signals
@@ -45,6 +45,7 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
         AddressUnusable: The address cannot be listened on.
     """
     clock = SystemClock()
+    check_address(settings.listen)
     async with telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name), clock) as telemetered:
         signals = telemetered.signals
         snapshot = await asyncio.to_thread(load_snapshot, settings.catalog_paths, clock, signals)

@@ -1,5 +1,6 @@
 """Settings: read from the environment once, checked together, and shown without secrets."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,6 +12,7 @@ from ignis_server.errors import SettingsInvalid
 
 __all__ = ["Settings"]
 
+ENDPOINT = re.compile(r"https?://[^/\s]+/?")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -57,6 +59,14 @@ class Settings(BaseSettings):
     def _take_empty_for_unset(cls, value: object) -> object:
         # As OpenTelemetry's specification of environment variables wants it.
         return value or None
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not ENDPOINT.fullmatch(value):
+            message = "must be a URL of a host, such as http://localhost:4317"
+            raise ValueError(message)
+        return value
 
     @field_validator("listen")
     @classmethod

@@ -59,7 +59,7 @@ def test_a_base_install_has_three_dependencies(wheel: Path) -> None:
 
 
 async def test_the_wheel_alone_in_an_empty_venv_calls_a_server(wheel: Path, server: RpcServer, tmp_path: Path) -> None:
-    def in_empty_venv() -> str:
+    def in_empty_venv() -> tuple[str, str]:
         venv.create(tmp_path / "venv", with_pip=True)
         python = tmp_path / "venv" / "bin" / "python"
         subprocess.run(
@@ -69,8 +69,12 @@ async def test_the_wheel_alone_in_an_empty_venv_calls_a_server(wheel: Path, serv
         done = subprocess.run(
             [python, "-W", "error", "-c", script], check=True, capture_output=True, text=True, timeout=60
         )
-        return done.stdout
+        door = subprocess.run(
+            [tmp_path / "venv" / "bin" / "ignis"], check=False, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout, door.stderr
 
-    printed = await asyncio.to_thread(in_empty_venv)
+    printed, complaint = await asyncio.to_thread(in_empty_venv)
 
     assert printed.split()[0] == "backend/postgres-dba"
+    assert complaint == "ignis: typer is not installed: pip install 'ignis-agents[server]'\n"

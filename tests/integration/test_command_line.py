@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,53 @@ async def test_lint_writes_json_for_machines(tmp_path: Path) -> None:
     ]
 
 
+async def test_a_list_that_is_piped_cuts_nothing(tmp_path: Path) -> None:
+    folder = "a-folder-whose-name-is-long/" * 6
+    agent = f"---\nname: {'tailor-' * 10}\ndescription: Mends.\n---\nMend.\n"
+
+    ended = await run_ignis("catalog", "list", write_files(tmp_path, {f"{folder}tailor.md": agent}))
+
+    assert f"{folder}tailor  {'tailor-' * 10}  " in ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["load"], "say what the project needs"),
+        (["load", "x", "--json", "--text"], "exclude each other"),
+        (["load", "x", "--server", "127.0.0.1:99999"], "'127.0.0.1:99999' is not HOST:PORT"),
+        (["demo", "--brief", "/nowhere/brief.md"], "is no file"),
+        (["catalog", "lint", "{tmp}"], "it holds no file"),
+        (["serve", "--catalog", "{tmp}", "--otlp-endpoint", "nonsense"], "must be a URL of a host"),
+    ],
+)
+async def test_what_cannot_be_done_is_told(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    ended = await run_ignis(*(argument.format(tmp=tmp_path) for argument in arguments), COLUMNS="200")
+
+    assert ended.status == 2
+    assert complaint in ended.complaints
+    assert "Traceback" not in ended.complaints
+
+
+async def test_no_server_and_no_such_number_are_told_in_one_line() -> None:
+    nobody = await run_ignis("load", "x", "--server", f"127.0.0.1:{free_port()}")
+    number = await run_ignis("load", "x", "--budget", str(1 << 63))
+
+    assert (nobody.status, number.status) == (1, 1)
+    assert nobody.complaints.startswith("ignis: no server answers: ")
+    assert "`ignis serve --catalog DIR` starts one" in nobody.complaints
+    assert (
+        number.complaints
+        == "ignis: budget_tokens: 9223372036854775808 does not fit into 64 bits: at most 9223372036854775807\n"
+    )
+
+
+async def test_the_version_is_told() -> None:
+    ended = await run_ignis("--version")
+
+    assert ended.output == f"ignis {version('ignis-agents')}\n"
+
+
 async def test_list_shows_every_agent_with_its_tokens(small_catalog: Path) -> None:
     ended = await run_ignis("catalog", "list", "--json", small_catalog)
 
@@ -72,6 +120,8 @@ async def test_load_asks_a_served_catalog(small_catalog: Path) -> None:
     assert "backend/postgres-dba" in asked.output
     assert "PostgreSQL" in asked.output
     loaded = json.loads(machine.output)
+    assert {agent["detail"] for agent in loaded["bundle"]["agents"]} == {"full"}
+    assert isinstance(loaded["savings"]["load_all"]["baseline_tokens"], int)
     assert "".join(agent["content"] for agent in loaded["bundle"]["agents"]) == text.output
     assert ended.status == 0
 

@@ -164,6 +164,7 @@ class Catalog:
         for agent in self.agents:
             shown = agent.agent_id if len(self.places_named(agent.definition.name)) > 1 else agent.definition.name
             by_label.setdefault(agent.definition.name, shown)
+            by_label.setdefault(agent.agent_id.rpartition("/")[2], agent.agent_id)
             by_label[agent.agent_id] = shown
         return _look_alikes(wanted, by_label)
 

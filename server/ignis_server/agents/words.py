@@ -32,7 +32,7 @@ CONVERSATION = frozenset(
     good got great had has hasn't have haven't having he hello help helped helping helps her here hers hi him
     his hope how however i i'd i'll i'm i've idea if in instead interested into involving is isn't it it's its
     itself just keep kind know known later least let let's like looking look lot made make makes making many may
-    maybe me mean might mine more most much must my myself need needed needing needs never new next no nor not
+    maybe me mean might mine more most much must my myself need needed needing needs never new next no nobody none nor not
     nothing now of off often ok okay on once one only onto or other others our ours out over own per perhaps
     please possible provide provided provides providing put quite rather really recommend regarding right said
     same say see seem several shall she should shouldn't show so some someone something sometimes soon still

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.model import Diagnostic, Severity
 from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base
+from ignis_server.cli.consoles import new_console, new_table
+from ignis_server.errors import CatalogUnusable
 
 __all__ = ["app"]
 
@@ -45,6 +46,8 @@ def lint(
     Exits 1 if a file was rejected, and 0 otherwise.
     """
     catalog = _compiled(directories)
+    if not catalog.file_count and not catalog.diagnostics:
+        raise CatalogUnusable(directories[0], "it holds no file", "give the directory that the agents lie in")
     shown = [each for each in catalog.diagnostics if each.severity >= Severity[severity.name]]
     if as_json:
         typer.echo(json.dumps([asdict(each) | {"severity": each.severity.name.lower()} for each in shown], indent=2))
@@ -62,10 +65,13 @@ def list_agents(directories: Directories, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_described(catalog, place) for place in range(len(catalog.agents))], indent=2))
         return
-    table = Table("id", "name", "format", "category", box=None, header_style="bold", pad_edge=False)
-    table.add_column("card", justify="right")
-    table.add_column("core", justify="right")
-    table.add_column("full", justify="right")
+    table = new_table()
+    table.add_column("id", no_wrap=True)
+    for heading in ("name", "format", "category"):
+        table.add_column(heading, overflow="ellipsis")
+    table.add_column("card", justify="right", no_wrap=True)
+    table.add_column("core", justify="right", no_wrap=True)
+    table.add_column("full", justify="right", no_wrap=True)
     for agent in catalog.agents:
         definition = agent.definition
         table.add_row(
@@ -77,7 +83,7 @@ def list_agents(directories: Directories, as_json: AsJson = False) -> None:
             f"{agent.core.tokens:,}",
             f"{agent.full.tokens:,}",
         )
-    Console().print(table)
+    new_console().print(table)
     _print_summary(catalog)
 
 
@@ -114,7 +120,7 @@ def _print_diagnostics(diagnostics: list[Diagnostic]) -> None:
 def _print_summary(catalog: Catalog) -> None:
     counts = {each: sum(one.severity is each for one in catalog.diagnostics) for each in Severity}
     tokens = sum(agent.full.tokens for agent in catalog.agents)
-    Console(stderr=True, highlight=False).print(
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"{catalog.file_count:,} files: {len(catalog.agents):,} agents with {tokens:,} tokens, "
         f"{len(catalog.teams):,} teams; {counts[Severity.ERROR]:,} errors, "
         f"{counts[Severity.WARNING]:,} warnings, {counts[Severity.NOTE]:,} notes"

@@ -12,6 +12,7 @@ from ignis_client import IgnisClient, Loaded
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.app import running
 from ignis_server.cli.briefs import read_brief
+from ignis_server.cli.consoles import new_console
 from ignis_server.cli.logs import configure_logs
 from ignis_server.cli.tables import print_loaded
 from ignis_server.errors import CatalogUnusable
@@ -39,13 +40,12 @@ def demo(
     client. Exits 1 if a count, a digest or the telemetry does not add up.
     """
     directory, text = catalog or EXAMPLES / "catalog", brief or EXAMPLES / "briefs" / "storefront.md"
-    for path in (directory, text):
-        if not path.exists():
-            raise CatalogUnusable(
-                path, "there is nothing there", "run the demo in a checkout, or say --catalog and --brief"
-            )
+    if not directory.exists():
+        raise CatalogUnusable(directory, "there is nothing there", "run the demo in a checkout, or say --catalog")
+    if not text.is_file():
+        raise typer.BadParameter(f"{text} is no file: run the demo in a checkout, or say --brief")
     configure_logs("warning")
-    is_true = asyncio.run(_demo(Console(), directory, read_brief(text), budget))
+    is_true = asyncio.run(_demo(new_console(), directory, read_brief(text), budget))
     raise typer.Exit(0 if is_true else 1)
 
 

@@ -7,11 +7,15 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from ignis_server.cli.addresses import checked_address
+
 __all__ = ["health"]
 
 
 def health(
-    server: Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER")] = "127.0.0.1:50051",
+    server: Annotated[
+        str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER", callback=checked_address)
+    ] = "127.0.0.1:50051",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 2.0,
 ) -> None:
     """Exit 0 if the server says SERVING, and 1 otherwise."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ignis_client import DetailLevel, IgnisClient, Loaded
+from ignis_server.cli.addresses import checked_address
 from ignis_server.cli.briefs import read_brief
+from ignis_server.cli.consoles import new_console
 from ignis_server.cli.tables import print_loaded
 
 __all__ = ["load"]
@@ -29,7 +30,9 @@ class Detail(StrEnum):
 def load(
     brief: Annotated[str, typer.Argument(help="What the project is and needs; '-' reads standard input.")] = "",
     file: Annotated[Path | None, typer.Option(help="Read the brief from a file.", exists=True, dir_okay=False)] = None,
-    server: Annotated[str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER")] = "127.0.0.1:50051",
+    server: Annotated[
+        str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER", callback=checked_address)
+    ] = "127.0.0.1:50051",
     budget: Annotated[
         int | None, typer.Option(help="Tokens that the bundle may cost.", show_default="the server's")
     ] = None,
@@ -45,6 +48,10 @@ def load(
 
     Example: ignis load "Next.js storefront with Stripe payments on PostgreSQL" --budget 15000
     """
+    if text and as_json:
+        raise typer.BadParameter("--text and --json exclude each other")
+    if not (brief or file or tag or require or team):
+        raise typer.BadParameter("say what the project needs: a brief, --file, --tag, --require or --team")
     loaded = asyncio.run(
         _load(
             server,
@@ -60,9 +67,23 @@ def load(
     if text:
         sys.stdout.write(loaded.text)
     elif as_json:
-        typer.echo(json.dumps(asdict(loaded), indent=2))
+        typer.echo(json.dumps(_plain(asdict(loaded)), indent=2))
     else:
-        print_loaded(Console(), loaded)
+        print_loaded(new_console(), loaded)
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it: enums by their names in lower case, whole numbers as such."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case DetailLevel():
+            return value.name.lower()
+        case float():
+            return int(value) if value.is_integer() else round(value, 4)
+    return value
 
 
 async def _load(server: str, brief: str, **options: object) -> Loaded:

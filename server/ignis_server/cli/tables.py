@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ignis_client import Baseline, ExclusionReason, InclusionReason, LeftOutAgent, Loaded, LoadedAgent
+from ignis_server.cli.consoles import new_table
 
 __all__ = ["print_loaded"]
 
@@ -30,7 +31,7 @@ def print_loaded(console: Console, loaded: Loaded) -> None:
     if loaded.agents:
         console.print(_chosen(loaded))
     else:
-        console.print("[yellow]No agent of this catalog answers the brief.[/]")
+        console.print("[yellow]No agent of this catalog answers the brief: nothing is loaded.[/]")
     if loaded.left_out:
         console.print(_left_out(loaded))
     unanswered = [need.text for need in loaded.needs if not need.answered]
@@ -38,22 +39,19 @@ def print_loaded(console: Console, loaded: Loaded) -> None:
         more = len(unanswered) - MAX_UNANSWERED
         shown = "; ".join(unanswered[:MAX_UNANSWERED]) + (f"; and {more} more" if more > 0 else "")
         console.print(f"[yellow]Nobody answers:[/] {escape(shown)}", highlight=False)
-    console.print(_savings(loaded))
+    if loaded.agents:
+        console.print(_savings(loaded))
 
 
 def _chosen(loaded: Loaded) -> Table:
-    table = Table(
-        title=f"Loaded: {len(loaded.agents)} agents, {loaded.bundle.tokens:,} of {loaded.budget_tokens:,} tokens",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
+    table = new_table(
+        f"Loaded: {len(loaded.agents)} agents, {loaded.bundle.tokens:,} of {loaded.budget_tokens:,} tokens"
     )
-    table.add_column("#", justify="right")
-    table.add_column("agent", style="cyan", overflow="fold")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("agent", style="cyan", no_wrap=True)
     table.add_column("detail")
-    table.add_column("tokens", justify="right")
-    table.add_column("score", justify="right")
+    table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for agent in sorted(loaded.agents, key=lambda agent: agent.rank):
         table.add_row(
@@ -76,16 +74,10 @@ def _why(agent: LoadedAgent, loaded: Loaded) -> str:
 
 def _left_out(loaded: Loaded) -> Table:
     more = len(loaded.left_out) + loaded.left_out_more_count - MAX_LEFT_OUT
-    table = Table(
-        title="Left out, the best first" + (f" (and {more:,} more)" if more > 0 else ""),
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    table.add_column("agent", style="dim", overflow="fold")
-    table.add_column("tokens", justify="right")
-    table.add_column("score", justify="right")
+    table = new_table("Left out, the best first" + (f" (and {more:,} more)" if more > 0 else ""))
+    table.add_column("agent", style="dim", no_wrap=True)
+    table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
     table.add_column("why not")
     for agent in loaded.left_out[:MAX_LEFT_OUT]:
         table.add_row(agent.id, f"{agent.tokens:,}", f"{agent.evidence.score:.2f}", _why_not(agent))
@@ -97,21 +89,22 @@ def _why_not(agent: LeftOutAgent) -> str:
 
 
 def _savings(loaded: Loaded) -> Table:
-    table = Table(title="Tokens saved", title_justify="left", box=None, header_style="bold", pad_edge=False)
-    table.add_column("against")
-    table.add_column("that way", justify="right")
-    table.add_column("this bundle", justify="right")
-    table.add_column("saved", justify="right")
+    table = new_table("What else could be loaded, in tokens")
+    table.add_column("instead")
+    table.add_column("that way", justify="right", no_wrap=True)
+    table.add_column("this bundle", justify="right", no_wrap=True)
+    table.add_column("the bundle", justify="right", no_wrap=True)
     savings = loaded.savings
     for name, baseline in (
-        ("loading every agent", savings.load_all),
-        ("loading every card", savings.index_only),
-        ("every agent, prompt-cached (weighted by price)", savings.cached_load_all),
+        ("every agent, in full", savings.load_all),
+        ("every agent's name and description, and nothing else", savings.index_only),
+        ("every agent, read from a prompt cache (weighted by price)", savings.cached_load_all),
     ):
         table.add_row(name, f"{baseline.baseline_tokens:,.0f}", f"{baseline.bundle_tokens:,.0f}", _share(baseline))
     return table
 
 
 def _share(baseline: Baseline) -> str:
-    style = "green" if baseline.saved_tokens >= 0 else "red"
-    return f"[{style}]{baseline.saved_ratio:.1%}[/]"
+    if baseline.saved_tokens >= 0:
+        return f"[green]saves {baseline.saved_ratio:.1%}[/]"
+    return f"costs {-baseline.saved_ratio:.1%} more"

@@ -1,6 +1,7 @@
 """A grpc.aio server with what every deployment expects of one: health, reflection, limits, a clean end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ignis_server.rpc.chain import Chain
 from ignis_server.rpc.drain import Drain
 from ignis_server.rpc.standing import StandingCalls
 
-__all__ = ["RpcServer", "ServerLimits", "serving"]
+__all__ = ["RpcServer", "ServerLimits", "check_address", "serving"]
 
 # For answers that are written but not yet sent.
 LAST_WORDS_SECONDS = 0.5
@@ -45,6 +46,23 @@ class RpcServer:
     address: str
     port: int
     wait: Callable[[], Any]
+
+
+def check_address(listen: str) -> None:
+    """Bind an address for a moment: before the seconds that a catalog takes, and without gRPC's own log lines.
+
+    Raises:
+        AddressUnusable: The address cannot be listened on.
+    """
+    host, _, port = listen.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        raise AddressUnusable(listen) from error
 
 
 @asynccontextmanager
