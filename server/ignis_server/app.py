@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 from ignis.agents.v1 import agent_loader_pb2, agent_loader_pb2_grpc
 from ignis.telemetry.v1 import telemetry_pb2
 from ignis.workflow.v1 import workflow_pb2
-from ignis_server.agents.embedding import load_wordllama
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.search import AgentSearch
-from ignis_server.agents.selector import HybridSelector
+from ignis_server.agents.selection.embedding import load_wordllama
+from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.service import AgentLoaderService
 from ignis_server.agents.snapshot import Snapshot, compile_snapshot
 from ignis_server.agents.source import read_directories

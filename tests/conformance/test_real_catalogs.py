@@ -12,10 +12,10 @@ import pytest
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.compilation import compile_catalog
-from ignis_server.agents.embedding import WordllamaEmbedder
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFormat, Project, Severity
-from ignis_server.agents.selector import HybridSelector
+from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import compile_snapshot
 from ignis_server.agents.source import Sources, read_directories
 from ignis_server.agents.tokenizer import TiktokenTokenizer

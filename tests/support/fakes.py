@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ignis_server.agents.embedding import Vectors
+from ignis_server.agents.selection.embedding import Subwords, Vectors
 from ignis_server.signals import Signal
 
 __all__ = ["HandClock", "LetterEmbedder", "RecordedSignals", "WordTokenizer"]
@@ -41,18 +42,24 @@ class WordTokenizer:
 
 
 class LetterEmbedder:
-    """Takes the counts of a text's letters for its meaning: the same letters, the same meaning."""
+    """Takes each letter for a subword with a direction of its own: the same letters, the same meaning."""
 
     name = "letters"
     dimensions = 26
+    vocabulary_size = 26
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def subwords(self, texts: Sequence[str]) -> Subwords:
+        """Take texts apart into their letters."""
+        letters = [[ord(letter) - ord("a") for letter in text.lower() if "a" <= letter <= "z"] for text in texts]
+        starts = np.cumsum([0, *map(len, letters)], dtype=np.int64)
+        return Subwords(np.array([letter for each in letters for letter in each], np.int32), starts)
+
+    def embed(self, subwords: Subwords, weights: NDArray[np.float32]) -> Vectors:
         """Return one row of length 1 for each text; zeros where it has no letter."""
-        rows = np.zeros((len(texts), self.dimensions), np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for letter in text.lower():
-                if "a" <= letter <= "z":
-                    row[ord(letter) - ord("a")] += 1
+        rows = np.zeros((len(subwords), self.dimensions), np.float32)
+        np.add.at(
+            rows, (np.repeat(np.arange(len(subwords)), np.diff(subwords.starts)), subwords.ids), weights[subwords.ids]
+        )
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         np.divide(rows, lengths, out=rows, where=lengths > 0)
         return rows

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from ignis_server.agents.catalog import CatalogAgent
-from ignis_server.agents.cover import Exclusion, Inclusion
 from ignis_server.agents.model import DetailLevel, TokenPrices
+from ignis_server.agents.selection.cover import Exclusion, Inclusion
 
-__all__ = ["Baseline", "Bundle", "Evidence", "LeftOutAgent", "Loaded", "LoadedAgent", "Need", "Savings"]
+__all__ = ["Baseline", "Bundle", "Evidence", "LeftOutAgent", "Loaded", "LoadedAgent", "NeedAnswer", "Savings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Evidence:
     score: float
     lexical: float
     semantic: float
+    spelling: float
     matched_terms: tuple[str, ...] = ()
     need_indexes: tuple[int, ...] = ()
 
@@ -60,7 +61,7 @@ class LeftOutAgent:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NeedAnswer:
     """One thing that a brief asks for, and the ids of the loaded agents that answer it, best first."""
 
     text: str
@@ -142,7 +143,7 @@ class Loaded:
     catalog_revision: str
     selector_version: str
     bundle: Bundle
-    needs: tuple[Need, ...]
+    needs: tuple[NeedAnswer, ...]
     left_out: tuple[LeftOutAgent, ...]
     left_out_more: int
     budget_tokens: int

@@ -13,7 +13,7 @@ from ignis_server.agents.sections import core_of
 from ignis_server.agents.source import RawFile, Sources
 from ignis_server.agents.tokenizer import Tokenizer
 
-__all__ = ["compile_catalog"]
+__all__ = ["compile_catalog", "count_agents"]
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def compile_catalog(sources: Sources, tokenizer: Tokenizer) -> Catalog:
     definitions = collection.unique_definitions()
     teams = collection.resolved_teams(definitions)
     return Catalog.of(
-        _counted(definitions, tokenizer),
+        count_agents(definitions, tokenizer),
         teams,
         (*sources.diagnostics, *collection.diagnostics),
         file_count=len(sources.files),
@@ -161,7 +161,8 @@ def _pack_of(path: str) -> str:
     return path.rpartition("/")[0].rpartition("/")[0]
 
 
-def _counted(definitions: list[AgentDefinition], tokenizer: Tokenizer) -> Iterable[CatalogAgent]:
+def count_agents(definitions: list[AgentDefinition], tokenizer: Tokenizer) -> Iterable[CatalogAgent]:
+    """Render definitions at every level of detail, and count the tokens of each."""
     cores = [core_of(definition.body) for definition in definitions]
     card_texts = [render_card(definition) for definition in definitions]
     core_texts = [render_core(definition, core) for definition, core in zip(definitions, cores, strict=True)]

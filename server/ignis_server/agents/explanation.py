@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ignis_server.agents.bundle import Evidence
-from ignis_server.agents.cover import CoverKnobs
-from ignis_server.agents.selector import Relevance, SelectionIndex
-from ignis_server.agents.words import Word, words_of
+from ignis_server.agents.selection.cover import CoverKnobs
+from ignis_server.agents.selection.selector import Relevance, SelectionIndex
+from ignis_server.agents.selection.words import Word, words_of
 
 __all__ = ["ANSWERS", "Explainer"]
 
@@ -33,7 +33,7 @@ class Explainer:
         """Gather what speaks for one agent: its best scores, and the words it shares with what it answers."""
         relevance = self._relevance
         if not relevance.needs:
-            return Evidence(score=0.0, lexical=0.0, semantic=0.0)
+            return Evidence(score=0.0, lexical=0.0, semantic=0.0, spelling=0.0)
         column = relevance.answers[:, place]
         order = [int(row) for row in np.argsort(-column, kind="stable")]
         rows = tuple(row for row in order if column[row] >= ANSWERS)
@@ -41,6 +41,7 @@ class Explainer:
             score=float(column.max()),
             lexical=float(relevance.lexical[:, place].max()),
             semantic=float(relevance.semantic[:, place].max()),
+            spelling=float(relevance.spelling[:, place].max()),
             matched_terms=self._matched_terms(rows or (order[0],), place),
             need_indexes=rows,
         )
@@ -56,6 +57,6 @@ class Explainer:
     def _words_of(self, row: int) -> tuple[Word, ...]:
         words = self._words.get(row)
         if words is None:
-            unique = {word.text: word for word in words_of(self._relevance.needs[row])}
+            unique = {word.text: word for word in words_of(self._relevance.needs[row].text)}
             words = self._words[row] = tuple(unique.values())[:MAX_WORDS]
         return words

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
+from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.cover import Cover, Inclusion, Offer, Required, Terms, cover_needs
 from ignis_server.agents.explanation import ANSWERS, Explainer
 from ignis_server.agents.model import Project
-from ignis_server.agents.names import NameIndex
-from ignis_server.agents.needs import needs_of
-from ignis_server.agents.selector import Relevance
+from ignis_server.agents.selection.cover import Cover, Inclusion, Offer, Required, Terms, cover_needs
+from ignis_server.agents.selection.names import NameIndex
+from ignis_server.agents.selection.needs import needs_of
+from ignis_server.agents.selection.postings import Scores
+from ignis_server.agents.selection.selector import Relevance
 from ignis_server.agents.snapshot import Snapshot
-from ignis_server.agents.text_index import Scores
 from ignis_server.clock import Clock
 from ignis_server.errors import InvalidRequest, Violation
 from ignis_server.signals import AgentsLoaded, Signals
@@ -166,11 +166,11 @@ def _bundle(snapshot: Snapshot, explainer: Explainer, cover: Cover) -> Bundle:
     )
 
 
-def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[Need, ...]:
+def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[NeedAnswer, ...]:
     places = [chosen.place for chosen in cover.chosen]
     return tuple(
-        Need(text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.answers[row], places))
-        for row, text in enumerate(relevance.needs)
+        NeedAnswer(need.text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.answers[row], places))
+        for row, need in enumerate(relevance.needs)
     )
 
 

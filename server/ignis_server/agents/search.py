@@ -9,6 +9,7 @@ from ignis_server.agents.bundle import Evidence
 from ignis_server.agents.catalog import CatalogAgent
 from ignis_server.agents.explanation import ANSWERS, Explainer
 from ignis_server.agents.model import AgentFilter
+from ignis_server.agents.selection.needs import needs_of_text
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.clock import Clock
 from ignis_server.signals import AgentsSearched, Signals
@@ -46,11 +47,11 @@ class AgentSearch:
         """Return `limit` agents from place `start` on of the ranking; agents without evidence are not in it."""
         began = self._clock.elapsed_seconds()
         snapshot = self._snapshot()
-        relevance = snapshot.index.relevance((query,))
-        answers = relevance.answers[0]
+        relevance = snapshot.index.relevance(needs_of_text(query))
+        chances = relevance.chances()
         admitted = snapshot.admitted(agent_filter)
-        telling = admitted & ((relevance.lexical[0] > 0) | (answers >= ANSWERS))
-        order = [int(place) for place in np.argsort(-answers, kind="stable") if telling[place]]
+        telling = admitted & ((relevance.lexical > 0).any(axis=0) | (relevance.answers >= ANSWERS).any(axis=0))
+        order = [int(place) for place in np.argsort(-chances, kind="stable") if telling[place]]
         explainer = Explainer(snapshot.index, relevance)
         found = tuple(
             Found(snapshot.catalog.agents[place], start + number, explainer.evidence_for(place))

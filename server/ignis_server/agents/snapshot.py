@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.model import AgentFilter, Severity
-from ignis_server.agents.names import NameIndex
-from ignis_server.agents.selector import SelectionIndex, Selector
+from ignis_server.agents.selection.names import NameIndex
+from ignis_server.agents.selection.selector import SelectionIndex, Selector
 from ignis_server.agents.source import Sources
 from ignis_server.agents.tokenizer import Tokenizer
 from ignis_server.clock import Clock

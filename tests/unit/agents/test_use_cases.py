@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ignis_server.agents.embedding import WordllamaEmbedder
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFilter, AgentFormat, Project, TokenPrices
 from ignis_server.agents.search import AgentSearch
-from ignis_server.agents.selector import HybridSelector
+from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import Snapshot, compile_snapshot
 from ignis_server.agents.source import read_directories
 from ignis_server.errors import InvalidRequest

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
-from ignis_server.agents.bundle import Baseline, Bundle, LeftOutAgent, Loaded, LoadedAgent, Need, Savings
-from ignis_server.agents.cover import Exclusion, Inclusion
+from ignis_server.agents.bundle import Baseline, Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings
 from ignis_server.agents.model import DetailLevel, Project, TokenPrices
+from ignis_server.agents.selection.cover import Exclusion, Inclusion
 from ignis_server.agents.wire.parts import (
     MAX_LABEL_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
@@ -142,7 +142,7 @@ def _from_loaded_agent(loaded: LoadedAgent) -> pb.LoadedAgent:
     )
 
 
-def _from_need(need: Need) -> pb.Need:
+def _from_need(need: NeedAnswer) -> pb.Need:
     return pb.Need(text=need.text, answered=bool(need.agent_ids), agent_ids=need.agent_ids)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import CatalogAgent
 from ignis_server.agents.model import DetailLevel
-from ignis_server.agents.text_index import Scores
+from ignis_server.agents.selection.postings import Scores
 from ignis_server.errors import BudgetTooSmall
 
 __all__ = [
@@ -89,16 +89,26 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class CoverKnobs:
-    """Where evidence ends; docs/decisions/0004-first-selector.md has the experiment behind each.
+    """Where evidence ends; docs/decisions/0005-selection.md has the experiment behind each.
 
-    An agent is considered while it answers some need with a chance of at least `min_answer`, and is worth its
-    tokens while it adds at least `min_gain` of an answered need. One that stays below `min_evidence` for
-    every need is not even mentioned as left out.
+    Attributes:
+        min_answer: The chance with which an agent has to answer some need, to be considered.
+        min_share: The share that this chance has to be of the best agent's: the surer one agent is, the less is a
+            vague one beside it.
+        min_gain: What an agent has to add, in answered needs, to be worth its tokens.
+        min_evidence: With a lower chance for every need, an agent is not even mentioned as left out.
     """
 
-    min_answer: float = 0.25
+    min_answer: float = 0.05
+    min_share: float = 0.2
     min_gain: float = 0.05
-    min_evidence: float = 0.1
+    min_evidence: float = 0.02
+
+    def least_answer(self, offer: "Offer", terms: "Terms") -> float:
+        """Return the chance from which on an agent is considered; agents that are called by name set no standard."""
+        rivals = offer.answers.max(axis=0, initial=0.0)
+        rivals[[*terms.named]] = 0.0
+        return max(self.min_answer, self.min_share * float(rivals.max(initial=0.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +218,7 @@ def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
 def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) -> frozenset[int]:
     """Take the named agents, then that of the greatest gain until none is worth it; return those without room."""
     required = [each.place for each in terms.required]
-    allowed = terms.admitted & (offer.answers.max(axis=0, initial=0.0) >= knobs.min_answer)
+    allowed = terms.admitted & (offer.answers.max(axis=0, initial=0.0) >= knobs.least_answer(offer, terms))
     allowed[[*terms.forbidden, *required]] = False
     for place in required:
         allowed &= ~offer.alike(place)
@@ -236,6 +246,7 @@ def _omitted(
 ) -> tuple[Omitted, ...]:
     """Return the agents that had evidence and were not taken, best first, each with the reason."""
     best = offer.answers.max(axis=0, initial=0.0)
+    least = knobs.least_answer(offer, terms)
     places = [int(place) for place in np.argsort(-best, kind="stable") if best[place] >= knobs.min_evidence]
 
     def exclusion(place: int) -> Exclusion:
@@ -243,7 +254,7 @@ def _omitted(
             return Exclusion.FORBIDDEN
         if place in over_budget:
             return Exclusion.OVER_BUDGET
-        return Exclusion.REDUNDANT if best[place] >= knobs.min_answer else Exclusion.WEAK_EVIDENCE
+        return Exclusion.REDUNDANT if best[place] >= least else Exclusion.WEAK_EVIDENCE
 
     return tuple(Omitted(place, exclusion(place)) for place in places if terms.admitted[place] and place not in taken)
 

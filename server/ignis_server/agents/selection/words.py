@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["Word", "terms_of", "words_of"]
+__all__ = ["Word", "spelled_out", "terms_of", "words_of"]
 
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.
@@ -19,6 +19,8 @@ PARTS = re.compile(r"[^\W_]+(?:\+\+|\#)?")
 NO_COMPOUND = "javascript"
 MIN_CAMEL_PART = 3  # Shorter ones ("g" of "gRPC") match everything.
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Where an identifier is taken apart to be read as words: "getHTTPStatus", "k8s-operator", "send_mail".
+SEAM = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_\-./#]+")
 
 # Words of conversation rather than of any trade: in a trial over labelled requests, dropping them
 # moved recall@5 of BM25 from 0.60 to 0.71. Function words of English are among them.
@@ -64,6 +66,11 @@ def words_of(text: str) -> list[Word]:
 def terms_of(text: str) -> list[str]:
     """Return the terms of a text, in order, with repetitions."""
     return [term for word in WORD.findall(text) for term in _terms_of_word(word)]
+
+
+def spelled_out(identifier: str) -> str:
+    """Return an identifier as the words it is made of."""
+    return " ".join(part for part in SEAM.split(identifier) if part)
 
 
 def _terms_of_word(word: str) -> tuple[str, ...]:

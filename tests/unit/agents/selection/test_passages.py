@@ -1,13 +1,21 @@
 """Passages and their vectors."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ignis_server.agents.embedding import WordllamaEmbedder
 from ignis_server.agents.model import AgentDefinition, AgentFormat
-from ignis_server.agents.passages import MAX_PASSAGES, PassageIndex, passages_of
+from ignis_server.agents.selection.embedding import TEXTS_AT_ONCE, Vectors, WordllamaEmbedder
+from ignis_server.agents.selection.knobs import SelectionKnobs
+from ignis_server.agents.selection.passages import MAX_PASSAGES, PassageIndex, passages_of
+
+KNOBS = SelectionKnobs()
+
+
+def vectors(embedder: WordllamaEmbedder, texts: list[str]) -> Vectors:
+    return embedder.embed(embedder.subwords(texts), np.ones(embedder.vocabulary_size, np.float32))
 
 
 def definition(body: str, description: str = "", examples: tuple[str, ...] = ()) -> AgentDefinition:
@@ -43,14 +51,14 @@ def test_a_long_body_has_longer_passages_and_not_more() -> None:
 
 
 def test_vectors_have_length_one_or_none(embedder: WordllamaEmbedder) -> None:
-    vectors = embedder.embed(["mend clothes", "", " ", "mend"])
+    found = vectors(embedder, ["mend clothes", "", " ", "mend"])
 
-    assert vectors.shape == (4, embedder.dimensions)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 0, 0, 1], atol=1e-5)
+    assert found.shape == (4, embedder.dimensions)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0, 0, 1], atol=1e-5)
 
 
 def test_nothing_to_embed_gives_no_rows(embedder: WordllamaEmbedder) -> None:
-    assert embedder.embed([]).shape == (0, embedder.dimensions)
+    assert vectors(embedder, []).shape == (0, embedder.dimensions)
 
 
 def test_vectors_are_those_of_wordllama_itself(embedder: WordllamaEmbedder) -> None:
@@ -60,19 +68,37 @@ def test_vectors_are_those_of_wordllama_itself(embedder: WordllamaEmbedder) -> N
         import wordllama  # noqa: PLC0415 - slow, and needed here only
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
-    np.testing.assert_allclose(embedder.embed(texts), model.embed(texts, norm=True), atol=1e-5)
+    np.testing.assert_allclose(vectors(embedder, texts), np.asarray(model.embed(texts, norm=True)), atol=1e-5)
+
+
+def test_more_texts_than_are_taken_apart_at_once_are_all_there(embedder: WordllamaEmbedder) -> None:
+    texts = [f"mend coat number {number}" for number in range(2 * TEXTS_AT_ONCE + 1)]
+
+    np.testing.assert_array_equal(vectors(embedder, texts)[-1:], vectors(embedder, texts[-1:]))
 
 
 def test_the_best_passage_of_each_agent_counts(embedder: WordllamaEmbedder) -> None:
     agents = [definition("Bake the bread.\n\nTune the database."), definition("Bake the bread."), definition("")]
-    index = PassageIndex.build(agents, embedder)
-    need = embedder.embed(["Tune the database."])[0]
+    index = PassageIndex.build(agents, embedder, KNOBS)
 
-    best = index.passage_similarities(need, np.array([0, 1, 2]))
+    best = index.passage_similarities(index.vectors(["Tune the database.", "Bake the bread."]), np.array([0, 1, 2]))
 
-    assert abs(best[0] - 1) < 1e-5
-    assert best[1] < 0.9
-    assert best[2] == -1
+    np.testing.assert_allclose(best[0, [0, 2]], [1, -1], atol=1e-5)
+    np.testing.assert_allclose(best[1], [1, 1, -1], atol=1e-5)
+    assert best[0, 1] < 0.9
+
+
+def test_what_every_agent_says_tells_little(embedder: WordllamaEmbedder) -> None:
+    trades = ["bakes bread", "tunes databases", "mends clothes", "keeps bees", "paints walls"]
+    agents = [definition("", f"An expert who {trade}.") for trade in trades]
+    weighed = PassageIndex.build(agents, embedder, replace(KNOBS, rarity_exponent=1.0))
+    plain = PassageIndex.build(agents, embedder, replace(KNOBS, rarity_exponent=0.0))
+
+    def lead(index: PassageIndex) -> float:
+        scores = np.sort(index.head_similarities(index.vectors(["an expert who mends clothes"]))[0])
+        return float(scores[-1] - scores[-2])
+
+    assert lead(weighed) > lead(plain)
 
 
 def test_copies_are_alike_and_others_are_not(embedder: WordllamaEmbedder) -> None:
@@ -82,4 +108,4 @@ def test_copies_are_alike_and_others_are_not(embedder: WordllamaEmbedder) -> Non
         definition("z", "Deploys services to Kubernetes."),
     ]
 
-    assert PassageIndex.build(agents, embedder).alike(0).tolist() == [True, True, False]
+    assert PassageIndex.build(agents, embedder, KNOBS).alike(0).tolist() == [True, True, False]

