@@ -80,9 +80,11 @@ class HybridEvidence:
 
     def best_of_paragraph(self) -> Scores:
         """Return for each need the best score of all needs of its paragraph."""
-        best = np.full((len(self.best_share), self.score.shape[1]), -np.inf, np.float32)
-        np.maximum.at(best, self.paragraph_of, self.score)
-        return best[self.paragraph_of]
+        best = np.empty_like(self.score)
+        for paragraph in range(len(self.best_share)):
+            rows = np.flatnonzero(self.paragraph_of == paragraph)
+            best[rows] = self.score[rows].max(axis=0)
+        return best
 
 
 class HybridIndex:
@@ -181,9 +183,9 @@ class HybridIndex:
         The odds of a softmax over the catalog, recalibrated: relevant agents may be several.
         """
         knobs = self._knobs
-        lags = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64)
+        lags = scores - scores.max(axis=1, keepdims=True)
         shares = np.exp(lags)
-        rivals = np.maximum(shares.sum(axis=1, keepdims=True) - shares, np.finfo(np.float64).tiny)
+        rivals = np.maximum(shares.sum(axis=1, keepdims=True) - shares, np.finfo(np.float32).eps)
         return _chances(knobs.relevant_offset + knobs.relevant_per_log_odds * (lags - np.log(rivals)))
 
     def _distances(self, scores: Scores, usual: tuple[float, float]) -> Scores:

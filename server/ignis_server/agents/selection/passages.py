@@ -22,7 +22,8 @@ MIN_WORDS = 3
 # most alike pair with different bodies has a cosine of 0.936; of the copies, all but a few lie above 0.94.
 ALIKE = 0.94
 
-MARKUP = re.compile(r"^[\s>#*+-]+|^\s*\d+[.)]\s+|[*_`]{1,3}|\|")
+LINE_START = re.compile(r"^[ \t>#*+-]+|^[ \t]*\d+[.)][ \t]+", re.MULTILINE)
+MARKUP = "*_`|"
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
@@ -88,10 +89,15 @@ class PassageIndex:
 
 def passages_of(definition: AgentDefinition) -> list[str]:
     """Return an agent's sentences and list items, joined evenly where there are more than 32."""
-    prose = (line for line, is_code in lines_of(definition.body) if not is_code)
-    lines = (" ".join(MARKUP.sub(" ", line).split()) for line in (*definition.examples, *prose))
+    prose = "".join(line for line, is_code in lines_of(definition.body) if not is_code)
+    text = LINE_START.sub("", "\n".join((*definition.examples, prose)))
+    for sign in MARKUP:
+        text = text.replace(sign, " ")
     sentences = [
-        sentence for line in lines for sentence in SENTENCE_END.split(line) if len(sentence.split()) >= MIN_WORDS
+        " ".join(words)
+        for line in text.splitlines()
+        for sentence in SENTENCE_END.split(line)
+        if len(words := sentence.split()) >= MIN_WORDS
     ]
     size = -(-len(sentences) // MAX_PASSAGES)
     if size <= 1:
@@ -103,8 +109,10 @@ def _agents_with(
     vocabulary_size: int, heads: Subwords, bodies: Subwords, starts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return for each subword how many agents have it, in their head or in any passage."""
-    agents = np.arange(len(heads))
-    of_heads = np.repeat(agents, np.diff(heads.starts))
-    of_bodies = np.repeat(agents, np.diff(bodies.starts[starts]))
-    pairs = np.concatenate((of_heads, of_bodies)) * vocabulary_size + np.concatenate((heads.ids, bodies.ids))
-    return np.bincount(np.unique(pairs) % vocabulary_size, minlength=vocabulary_size)
+    counts = np.zeros(vocabulary_size, np.int64)
+    first_subwords = bodies.starts[starts]
+    for place in range(len(heads)):
+        of_head = heads.ids[heads.starts[place] : heads.starts[place + 1]]
+        of_body = bodies.ids[first_subwords[place] : first_subwords[place + 1]]
+        counts[np.concatenate((of_head, of_body))] += 1  # A subword that occurs twice counts once here.
+    return counts

@@ -7,8 +7,10 @@ change after compilation, the score of each term in each agent is computed once;
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from ignis_server.agents.model import AgentDefinition
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.postings import Postings, Scores
-from ignis_server.agents.selection.words import terms_of
+from ignis_server.agents.selection.words import terms_of, terms_of_word, word_counts
 
 __all__ = ["TextIndex", "fields_of"]
 
@@ -41,23 +43,13 @@ class TextIndex:
     @classmethod
     def build(cls, definitions: Sequence[AgentDefinition], knobs: SelectionKnobs) -> "TextIndex":
         """Index agents; places in results are places in `definitions`."""
-        frequencies = _weighted_frequencies(definitions, knobs)
-        rows = {term: row for row, term in enumerate(sorted(frequencies))}
-        counts = np.array([len(frequencies[term]) for term in rows], np.int64)
-        places = np.array([place for term in rows for place in frequencies[term]], np.int64)
-        weighted = np.array([value for term in rows for value in frequencies[term].values()], np.float64)
+        found = _Occurrences.of(definitions)
+        rows, places, weighted = found.weighted(knobs)
         saturated = weighted * (knobs.saturation + 1) / (weighted + knobs.saturation)
+        counts = np.bincount(rows, minlength=len(found.rows))
         rarities = _rarity(counts, len(definitions)) / _rarity(np.ones(1), len(definitions))
         return cls(
-            Postings.of(
-                np.repeat(np.arange(len(counts)), counts),
-                places,
-                saturated * np.repeat(rarities, counts),
-                size=len(definitions),
-            ),
-            rows,
-            rarities,
-            knobs,
+            Postings.of(rows, places, saturated * rarities[rows], size=len(definitions)), found.rows, rarities, knobs
         )
 
     @property
@@ -97,22 +89,59 @@ def fields_of(definition: AgentDefinition) -> dict[str, str]:
     }
 
 
-def _weighted_frequencies(definitions: Sequence[AgentDefinition], knobs: SelectionKnobs) -> dict[str, dict[int, float]]:
-    """Return for each term the weighted, length-normalised frequency in each agent that has it."""
-    counts = [
-        {name: Counter(terms_of(text)) for name, text in fields_of(definition).items()} for definition in definitions
-    ]
-    frequencies: defaultdict[str, dict[int, float]] = defaultdict(dict)
-    for name, weight in knobs.field_weights.items():
-        lengths = np.array([fields[name].total() for fields in counts], np.float64)
-        mean = lengths[lengths > 0].mean() if lengths.any() else 1.0
-        norms = 1 - knobs.length_normalisation + knobs.length_normalisation * lengths / mean
-        for place, fields in enumerate(counts):
-            scale = weight / norms[place]
-            for term, count in fields[name].items():
-                found = frequencies[term]
-                found[place] = found.get(place, 0.0) + scale * count
-    return frequencies
+@dataclass(frozen=True, slots=True)
+class _Occurrences:
+    """Every term of every field of every agent.
+
+    Attributes:
+        rows: A number for each term.
+        size: How many agents there are.
+        fields: For each field, in parallel: the row of a term, the place of an agent, and how often the one
+            occurs in the other.
+    """
+
+    rows: Mapping[str, int]
+    size: int
+    fields: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
+
+    @classmethod
+    def of(cls, definitions: Sequence[AgentDefinition]) -> Self:
+        rows: dict[str, int] = {}
+        rows_of_word: dict[str, tuple[int, ...]] = {}
+        entries: defaultdict[str, tuple[list[int], list[int], list[int]]] = defaultdict(lambda: ([], [], []))
+        for place, definition in enumerate(definitions):
+            for name, text in fields_of(definition).items():
+                field_rows, field_places, field_counts = entries[name]
+                for word, count in word_counts(text).items():
+                    found = rows_of_word.get(word)
+                    if found is None:
+                        found = tuple(rows.setdefault(term, len(rows)) for term in terms_of_word(word))
+                        rows_of_word[word] = found
+                    for row in found:
+                        field_rows.append(row)
+                        field_counts.append(count)
+                field_places += [place] * (len(field_rows) - len(field_places))
+        arrays = {
+            name: (np.array(rows_, np.int64), np.array(places, np.int64), np.array(counts, np.float64))
+            for name, (rows_, places, counts) in entries.items()
+        }
+        return cls(rows, len(definitions), arrays)
+
+    def weighted(self, knobs: SelectionKnobs) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return the rows and places of all pairs of term and agent, and the frequency of each.
+
+        It is the sum over the fields, each weighted and normalised by its length.
+        """
+        cells, frequencies = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for name, (rows, places, counts) in self.fields.items():
+            lengths = np.bincount(places, weights=counts, minlength=self.size)
+            mean = lengths[lengths > 0].mean() if lengths.any() else 1.0
+            norms = 1 - knobs.length_normalisation + knobs.length_normalisation * lengths / mean
+            cells.append(rows * self.size + places)
+            frequencies.append(knobs.field_weights[name] * counts / norms[places])
+        pairs, entries = np.unique(np.concatenate(cells), return_inverse=True)
+        summed = np.bincount(entries, weights=np.concatenate(frequencies), minlength=len(pairs))
+        return pairs // max(self.size, 1), pairs % max(self.size, 1), summed.astype(np.float64)
 
 
 def _rarity(counts: NDArray[np.number], size: int) -> NDArray[np.float64]:

@@ -1,12 +1,14 @@
 """From text to terms: what counts as the same word in a brief and in an agent."""
 
 import re
+import threading
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["Word", "spelled_out", "terms_of", "words_of"]
+__all__ = ["Word", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
 
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.
@@ -60,12 +62,17 @@ class Word:
 
 def words_of(text: str) -> list[Word]:
     """Return the telling words of a text in order, conversation left out."""
-    return [Word(each, terms) for each in WORD.findall(text) if (terms := _terms_of_word(each))]
+    return [Word(each, terms) for each in WORD.findall(text) if (terms := terms_of_word(each))]
 
 
 def terms_of(text: str) -> list[str]:
     """Return the terms of a text, in order, with repetitions."""
-    return [term for word in WORD.findall(text) for term in _terms_of_word(word)]
+    return [term for word in WORD.findall(text) for term in terms_of_word(word)]
+
+
+def word_counts(text: str) -> Counter[str]:
+    """Return how often each word occurs in a text as it is written, conversation too."""
+    return Counter(WORD.findall(text))
 
 
 def spelled_out(identifier: str) -> str:
@@ -73,7 +80,8 @@ def spelled_out(identifier: str) -> str:
     return " ".join(part for part in SEAM.split(identifier) if part)
 
 
-def _terms_of_word(word: str) -> tuple[str, ...]:
+def terms_of_word(word: str) -> tuple[str, ...]:
+    """Return the terms of one word, each once: the stem of the whole, its joined form and its parts."""
     return _cached_terms(word) if len(word) <= CACHED_CHARACTERS else _terms(word)
 
 
@@ -88,6 +96,8 @@ def _terms(word: str) -> tuple[str, ...]:
     lowered = word.lower().replace(APOSTROPHE, "'")
     if lowered in CONVERSATION:
         return ()
+    if word.isalnum() and (word[1:].islower() or word.isupper()):
+        return (STEMMER.stem(lowered),)
     parts = PARTS.findall(lowered)
     if len(parts) > 1:
         forms: Iterable[str] = ("".join(parts), *(part for part in parts if part not in CONVERSATION))
@@ -95,10 +105,18 @@ def _terms(word: str) -> tuple[str, ...]:
         forms = (lowered,)
     else:
         forms = (lowered, *(part.lower() for part in CAMEL.split(word) if MIN_CAMEL_PART <= len(part) < len(word)))
-    return tuple(dict.fromkeys(_stem(form) for form in forms if form))
+    return tuple(dict.fromkeys(STEMMER.stem(form) for form in forms if form))
 
 
-def _stem(form: str) -> str:
-    # Stemmers keep state and may not be shared between threads; making one costs microseconds, and
-    # only words never seen before come here.
-    return str(Stemmer.Stemmer("english").stemWord(form))
+class _Stemmer(threading.local):
+    """The English Snowball stemmer; it keeps state, so each thread has its own."""
+
+    def __init__(self) -> None:
+        # Without its cache, which is slower than stemming: `terms_of_word` has one.
+        self._stemmer = Stemmer.Stemmer("english", 0)
+
+    def stem(self, form: str) -> str:
+        return str(self._stemmer.stemWord(form))
+
+
+STEMMER = _Stemmer()
