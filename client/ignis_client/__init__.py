@@ -14,7 +14,7 @@ from ignis_client.catalog import Catalog, CategoryCount, FormatCount, SeverityCo
 from ignis_client.client import IgnisClient
 from ignis_client.diagnostics import Diagnostic, Severity
 from ignis_client.errors import IgnisError
-from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need
+from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need, UnboundedBundle
 from ignis_client.savings import Baseline, Savings, TokenPrices
 
 __all__ = [
@@ -44,5 +44,6 @@ __all__ = [
     "SeverityCount",
     "Team",
     "TokenPrices",
+    "UnboundedBundle",
     "errors",
 ]

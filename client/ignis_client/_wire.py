@@ -18,7 +18,7 @@ from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgen
 from ignis_client.catalog import Catalog, CategoryCount, FormatCount, SeverityCount, Team
 from ignis_client.diagnostics import Diagnostic, Severity
 from ignis_client.errors import Failure, InvalidRequest, Violation
-from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need
+from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need, UnboundedBundle
 from ignis_client.savings import Baseline, Savings, TokenPrices
 
 __all__ = [
@@ -97,6 +97,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
     formats: Iterable[AgentFormat],
     categories: Iterable[str],
     budget_tokens: int | None,
+    min_recall: float | None,
     max_detail: DetailLevel,
     prices: TokenPrices | None,
 ) -> pb.LoadAgentsRequest:
@@ -114,6 +115,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
         forbidden_agents=_texts("forbidden_agents", forbidden_agents),
         filter=_from_filter(formats, categories),
         budget_tokens=None if budget_tokens is None else _whole("budget_tokens", budget_tokens, bits=64),
+        min_recall=min_recall,
         max_detail=NUMBER_OF_DETAIL[max_detail],
         prices=_from_prices(prices) if prices else None,
     )
@@ -131,6 +133,9 @@ def to_loaded(response: pb.LoadAgentsResponse) -> Loaded:
         budget_tokens=response.budget_tokens,
         savings=_to_savings(response.savings),
         cache_outcome=CACHE_OUTCOME_OF_NUMBER.get(response.cache_outcome, CacheOutcome.UNKNOWN),
+        expected_recall=response.expected_recall if response.HasField("expected_recall") else None,
+        least_score=response.least_score if response.HasField("least_score") else None,
+        unbounded=_to_unbounded(response.unbounded) if response.HasField("unbounded") else None,
     )
 
 
@@ -275,7 +280,16 @@ def _to_loaded_agent(loaded: pb.LoadedAgent) -> LoadedAgent:
 
 
 def _to_need(need: pb.Need) -> Need:
-    return Need(text=need.text, answered=need.answered, agent_ids=tuple(need.agent_ids))
+    return Need(text=need.text, answered=need.answered, agent_ids=tuple(need.agent_ids), answerable=need.answerable)
+
+
+def _to_unbounded(unbounded: pb.UnboundedBundle) -> UnboundedBundle:
+    return UnboundedBundle(
+        tokens=unbounded.tokens,
+        added_agent_ids=tuple(unbounded.added_agent_ids),
+        added_more_count=unbounded.added_more_count,
+        expected_recall=unbounded.expected_recall if unbounded.HasField("expected_recall") else None,
+    )
 
 
 def _to_left_out_agent(left_out: pb.LeftOutAgent) -> LeftOutAgent:
@@ -310,6 +324,7 @@ def _to_evidence(evidence: pb.Evidence) -> Evidence:
         score=evidence.score,
         lexical=evidence.lexical,
         semantic=evidence.semantic,
+        spelling=evidence.spelling,
         matched_terms=tuple(evidence.matched_terms),
         need_indexes=tuple(evidence.need_indexes),
     )

@@ -107,11 +107,13 @@ class Evidence:
     """What spoke for an agent.
 
     Attributes:
-        score: How well it answers the need that it answers best, 0 to 1. Comparable between the agents of one
-            answer, and not a probability.
+        score: The chance that it answers the need that it answers best, 0 to 1, as it was in labelled catalogs.
+            1 where the brief calls it by its name.
         lexical: The best match of the brief's words with its own, relative to the best in the catalog: 0
             to 1.
         semantic: Cosine similarity of the need's meaning with its description and best passage, -1 to 1.
+        spelling: Similarity of the spelling of the need and what stands around it with its name and description,
+            0 to 1.
         matched_terms: Words that the brief and the agent share, as the brief writes them, most telling first.
         need_indexes: Places in `Loaded.needs` of the needs that it answers, most strongly answered first.
             Empty in a SearchResult.
@@ -120,6 +122,7 @@ class Evidence:
     score: float
     lexical: float
     semantic: float
+    spelling: float
     matched_terms: tuple[str, ...]
     need_indexes: tuple[int, ...]
 

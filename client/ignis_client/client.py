@@ -121,6 +121,7 @@ class IgnisClient:
         formats: Iterable[AgentFormat] = (),
         categories: Iterable[str] = (),
         budget_tokens: int | None = None,
+        min_recall: float | None = None,
         max_detail: DetailLevel = DetailLevel.FULL,
         prices: TokenPrices | None = None,
         timeout: float | None = None,
@@ -144,6 +145,9 @@ class IgnisClient:
                 Empty: all. At most 64.
             budget_tokens: The most tokens the bundle may hold, at most 10,000,000. None: the server's
                 default, which `get_catalog` tells.
+            min_recall: The share of the relevant agents that the bundle is to hold on average over requests: 0.9,
+                0.95 or 0.99. A higher one loads more. The budget goes first; `Loaded.expected_recall` tells what
+                is left. None: what is worth its tokens, without a promise.
             max_detail: The most detailed level that agents are sent at. All are taken as their core, or as a
                 card, before what is left of the budget is spent on more detail.
             prices: What `Loaded.savings` assumes of prompt caches.
@@ -165,6 +169,7 @@ class IgnisClient:
             formats=formats,
             categories=categories,
             budget_tokens=budget_tokens,
+            min_recall=min_recall,
             max_detail=max_detail,
             prices=prices,
         )

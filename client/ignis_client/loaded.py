@@ -7,7 +7,7 @@ from ignis_client.agents import AgentSummary, Evidence
 from ignis_client.bundle import Bundle, LoadedAgent
 from ignis_client.savings import Savings
 
-__all__ = ["CacheOutcome", "ExclusionReason", "LeftOutAgent", "Loaded", "Need"]
+__all__ = ["CacheOutcome", "ExclusionReason", "LeftOutAgent", "Loaded", "Need", "UnboundedBundle"]
 
 
 class CacheOutcome(StrEnum):
@@ -48,11 +48,30 @@ class Need:
         text: The words of the brief, at most 200 characters of them.
         answered: Whether the bundle holds an agent that answers it.
         agent_ids: Ids of the agents in the bundle that answer it, best first; at most 8.
+        answerable: The chance that the catalog holds anybody for it, whether in the bundle or not: 0 to 1.
     """
 
     text: str
     answered: bool
     agent_ids: tuple[str, ...]
+    answerable: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnboundedBundle:
+    """What the same request would get without a budget.
+
+    Attributes:
+        tokens: Tokens of the bundle: the smallest budget that cuts nothing off.
+        added_agent_ids: The agents that it would hold besides, the most useful first; at most 20.
+        added_more_count: How many more it would add.
+        expected_recall: As in `Loaded`.
+    """
+
+    tokens: int
+    added_agent_ids: tuple[str, ...]
+    added_more_count: int
+    expected_recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,13 @@ class Loaded:
         left_out_more_count: Agents that had evidence but are neither in the bundle nor in `left_out`.
         budget_tokens: The budget that was applied.
         savings: What the bundle saves.
+        expected_recall: The share of the relevant agents among those considered that the bundle is expected to hold,
+            on average over requests like this one; in steps, rounded down, and 0 below the least step. None where
+            no need is stated in words.
+        least_score: The score from which on an agent was considered. None where `min_recall` decided that, and
+            where no need is stated in words.
         cache_outcome: Where the answer came from.
+        unbounded: What the same request would get without a budget. None where the budget cut nothing off.
     """
 
     catalog_revision: str
@@ -101,7 +126,10 @@ class Loaded:
     left_out_more_count: int
     budget_tokens: int
     savings: Savings
+    expected_recall: float | None
+    least_score: float | None
     cache_outcome: CacheOutcome
+    unbounded: UnboundedBundle | None
 
     @property
     def text(self) -> str:

@@ -122,21 +122,27 @@ async def test_a_negative_page_size_is_refused(stub: "AgentLoaderServiceAsyncStu
     assert "page_size: -1 is negative" in (caught.value.details() or "")
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        pb.LoadAgentsRequest(brief="x", min_recall=0.95),
-        pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle()),
-    ],
-)
 async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(
-    stub: "AgentLoaderServiceAsyncStub", request_: pb.LoadAgentsRequest
+    stub: "AgentLoaderServiceAsyncStub",
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.LoadAgents(request_)
+        await stub.LoadAgents(pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle()))
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert reason_of(caught.value) == "FEATURE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("recall", [0.0, 0.94, 1.0, -0.9, float("nan"), float("inf")])
+async def test_a_recall_that_is_not_calibrated_is_refused_with_those_that_are(
+    stub: "AgentLoaderServiceAsyncStub", recall: float
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.LoadAgents(pb.LoadAgentsRequest(brief="x", min_recall=recall))
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    details = caught.value.details() or ""
+    assert f"min_recall: {recall:g} is none of the recalls that are calibrated" in details
+    assert "0.90, 0.95 or 0.99" in details
 
 
 async def test_methods_that_are_not_served_yet_say_so(

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import struct
+from dataclasses import replace
 
 import pytest
 
-from ignis_client import DetailLevel, IgnisClient
+from ignis_client import DetailLevel, ExclusionReason, IgnisClient
 from ignis_client.errors import AgentNotFound, BudgetTooSmall, InvalidRequest
 from support.recount import recount
 
@@ -44,6 +46,66 @@ async def test_a_brief_that_nobody_answers_gets_an_empty_bundle_and_says_so(igni
     assert loaded.agents == ()
     assert loaded.text == ""
     assert [need.answered for need in loaded.needs] == [False] * len(loaded.needs)
+
+
+async def test_a_need_tells_the_chance_that_the_catalog_has_anybody(ignis: IgnisClient) -> None:
+    chances = {}
+    for brief in (BRIEF, "Renegotiate the lease of our warehouse in Rotterdam"):
+        loaded = await ignis.load_agents(brief)
+        chances[brief] = max(need.answerable for need in loaded.needs)
+
+    in_the_catalog, foreign = chances.values()
+    assert 0 <= foreign < 0.2 < in_the_catalog <= 1
+
+
+async def test_a_higher_recall_loads_all_that_a_lower_one_does_and_expects_as_much(ignis: IgnisClient) -> None:
+    loads = [await ignis.load_agents(BRIEF, min_recall=recall, budget_tokens=1_000_000) for recall in (0.9, 0.95, 0.99)]
+
+    held = [{agent.id for agent in loaded.agents} for loaded in loads]
+    assert held[0] <= held[1] <= held[2]
+    assert len(held[0]) < len(held[2])
+    assert [loaded.least_score for loaded in loads] == [None] * 3
+    for loaded, recall in zip(loads, (0.9, 0.95, 0.99), strict=True):
+        assert loaded.expected_recall is not None
+        assert loaded.expected_recall >= recall
+
+
+async def test_a_recall_that_was_a_number_of_32_bits_is_understood(ignis: IgnisClient) -> None:
+    (narrow,) = struct.unpack("f", struct.pack("f", 0.95))
+
+    assert narrow != 0.95
+    assert await ignis.load_agents(BRIEF, min_recall=narrow) == await ignis.load_agents(BRIEF, min_recall=0.95)
+
+
+async def test_a_budget_that_cuts_says_what_a_greater_one_would_buy(ignis: IgnisClient) -> None:
+    cut = await ignis.load_agents(BRIEF, budget_tokens=200)
+
+    assert cut.unbounded is not None
+    whole = await ignis.load_agents(BRIEF, budget_tokens=cut.unbounded.tokens)
+    assert whole.unbounded is None
+    assert whole.bundle.tokens == cut.unbounded.tokens
+    assert whole.expected_recall == cut.unbounded.expected_recall
+    added = {agent.id for agent in whole.agents} - {agent.id for agent in cut.agents}
+    assert added == set(cut.unbounded.added_agent_ids)
+    assert (await ignis.load_agents(BRIEF, budget_tokens=cut.unbounded.tokens - 1)).unbounded == replace(
+        cut.unbounded, added_agent_ids=()
+    )
+
+
+async def test_whoever_is_left_out_as_weak_scores_less_than_the_least(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents("PostgreSQL haiku")
+
+    weak = [agent for agent in loaded.left_out if agent.reason is ExclusionReason.WEAK_EVIDENCE]
+    assert loaded.least_score is not None
+    assert weak
+    assert max(agent.evidence.score for agent in weak) < loaded.least_score
+    assert min(agent.evidence.score for agent in loaded.agents) >= loaded.least_score
+
+
+async def test_without_a_need_in_words_no_recall_is_expected(ignis: IgnisClient) -> None:
+    loaded = await ignis.load_agents(required_agents=["postgres-dba"])
+
+    assert (loaded.expected_recall, loaded.least_score) == (None, None)
 
 
 async def test_reported_tokens_equal_an_independent_recount_of_the_returned_bytes(ignis: IgnisClient) -> None:

@@ -9,7 +9,17 @@ from ignis_server.agents.catalog import CatalogAgent
 from ignis_server.agents.model import DetailLevel, TokenPrices
 from ignis_server.agents.selection.cover import Exclusion, Inclusion
 
-__all__ = ["Baseline", "Bundle", "Evidence", "LeftOutAgent", "Loaded", "LoadedAgent", "NeedAnswer", "Savings"]
+__all__ = [
+    "Baseline",
+    "Bundle",
+    "Evidence",
+    "LeftOutAgent",
+    "Loaded",
+    "LoadedAgent",
+    "NeedAnswer",
+    "Savings",
+    "Unbounded",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +72,23 @@ class LeftOutAgent:
 
 @dataclass(frozen=True, slots=True)
 class NeedAnswer:
-    """One thing that a brief asks for, and the ids of the loaded agents that answer it, best first."""
+    """One thing that a brief asks for, and the ids of the loaded agents that answer it, best first.
+
+    `answerable` is the chance that the catalog holds anybody for it, 0 to 1.
+    """
 
     text: str
     agent_ids: tuple[str, ...]
+    answerable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unbounded:
+    """What the same request would get without a budget: the cost, and the ids of the agents that it would add."""
+
+    tokens: int
+    added: tuple[str, ...]
+    expected_recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +171,6 @@ class Loaded:
     left_out_more: int
     budget_tokens: int
     savings: Savings
+    expected_recall: float | None
+    least_score: float | None
+    unbounded: Unbounded | None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings
+from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings, Unbounded
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.explanation import ANSWERS, Explainer
 from ignis_server.agents.model import Project
@@ -62,17 +62,17 @@ class AgentLoader:
         weighed = snapshot.index.relevance(needs_of(project))
         relevance, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
         admitted = snapshot.admitted(project.filter)
-        cover = cover_needs(
-            Offer(catalog.agents, relevance.answers, snapshot.index.alike),
-            Terms(
-                budget_tokens=budget_tokens,
-                admitted=admitted,
-                max_detail=project.max_detail,
-                required=required,
-                named=named,
-                forbidden=forbidden,
-            ),
+        offer = Offer(catalog.agents, relevance.answers, snapshot.index.kinds, relevance.recall_without)
+        terms = Terms(
+            budget_tokens=budget_tokens,
+            admitted=admitted,
+            min_recall=project.min_recall,
+            max_detail=project.max_detail,
+            required=required,
+            named=named,
+            forbidden=forbidden,
         )
+        cover = cover_needs(offer, terms)
         if budget_tokens < 0:
             raise InvalidRequest(
                 (
@@ -93,6 +93,9 @@ class AgentLoader:
             left_out_more=max(0, len(cover.omitted) - MAX_LEFT_OUT),
             budget_tokens=budget_tokens,
             savings=Savings.of(bundle.tokens, considered, project.prices),
+            expected_recall=cover.expected_recall if relevance.needs else None,
+            least_score=cover.least_answer if relevance.needs else None,
+            unbounded=_unbounded(offer, terms, cover) if cover.is_cut else None,
         )
         self._report(loaded, considered=len(considered), seconds=self._clock.elapsed_seconds() - began)
         return loaded
@@ -169,8 +172,24 @@ def _bundle(snapshot: Snapshot, explainer: Explainer, cover: Cover) -> Bundle:
 def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[NeedAnswer, ...]:
     places = [chosen.place for chosen in cover.chosen]
     return tuple(
-        NeedAnswer(need.text[:MAX_NEED_CHARACTERS], _answering(snapshot.catalog, relevance.answers[row], places))
+        NeedAnswer(
+            need.text[:MAX_NEED_CHARACTERS],
+            _answering(snapshot.catalog, relevance.answers[row], places),
+            float(relevance.answerable[row]),
+        )
         for row, need in enumerate(relevance.needs)
+    )
+
+
+def _unbounded(offer: Offer, terms: Terms, cover: Cover) -> Unbounded:
+    """Choose once more, with a budget that holds the whole catalog."""
+    everything = sum(agent.full.tokens for agent in offer.agents)
+    whole = cover_needs(offer, replace(terms, budget_tokens=max(everything, terms.budget_tokens)))
+    held = {chosen.place for chosen in cover.chosen}
+    return Unbounded(
+        tokens=whole.tokens,
+        added=tuple(offer.agents[chosen.place].agent_id for chosen in whole.chosen if chosen.place not in held),
+        expected_recall=whole.expected_recall if len(offer.answers) else None,
     )
 
 

@@ -141,7 +141,8 @@ class Project:
     """What a caller asks agents for, and what may be spent on them.
 
     `tags` are case-folded, sorted and without repetition. References to agents are an id, a unique
-    name, or either with "@" and the beginning of a digest.
+    name, or either with "@" and the beginning of a digest. `min_recall` is None for what is worth its tokens,
+    without a promise.
     """
 
     brief: str = ""
@@ -152,5 +153,6 @@ class Project:
     forbidden_agents: tuple[str, ...] = ()
     filter: AgentFilter = AgentFilter()
     budget_tokens: int | None = None
+    min_recall: float | None = None
     max_detail: DetailLevel = DetailLevel.FULL
     prices: TokenPrices = TokenPrices()

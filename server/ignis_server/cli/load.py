@@ -36,6 +36,13 @@ def load(
     budget: Annotated[
         int | None, typer.Option(help="Tokens that the bundle may cost.", show_default="the server's")
     ] = None,
+    min_recall: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of the relevant agents to hold on average: 0.90, 0.95 or 0.99. More is loaded.",
+            show_default="what is worth its tokens",
+        ),
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A word that describes the project; repeatable.")] = None,
     require: Annotated[list[str] | None, typer.Option(help="An agent that must be loaded; repeatable.")] = None,
     team: Annotated[list[str] | None, typer.Option(help="A team that must be loaded; repeatable.")] = None,
@@ -47,6 +54,9 @@ def load(
     """Load the agents that a project needs, and say why these.
 
     Example: ignis load "Next.js storefront with Stripe payments on PostgreSQL" --budget 15000
+
+    A load without --min-recall takes few agents, those that most likely answer. One with it takes so many that on
+    average over requests no more than the rest of the relevant agents is missed.
     """
     if text and as_json:
         raise typer.BadParameter("--text and --json exclude each other")
@@ -57,6 +67,7 @@ def load(
             server,
             read_brief(file or brief),
             budget_tokens=budget,
+            min_recall=min_recall,
             tags=tag or (),
             required_agents=require or (),
             required_teams=team or (),

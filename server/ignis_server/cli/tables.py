@@ -4,13 +4,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ignis_client import Baseline, ExclusionReason, InclusionReason, LeftOutAgent, Loaded, LoadedAgent
+from ignis_client import (
+    Baseline,
+    Evidence,
+    ExclusionReason,
+    InclusionReason,
+    LeftOutAgent,
+    Loaded,
+    LoadedAgent,
+    UnboundedBundle,
+)
 from ignis_server.cli.consoles import new_table
 
 __all__ = ["print_loaded"]
 
 MAX_LEFT_OUT = 5
+MAX_ADDED = 5
 MAX_UNANSWERED = 6
+MAX_ANSWERED = 3
+MAX_WORDS = 5
 
 WHY_IN = {
     InclusionReason.REQUIRED: "required",
@@ -22,7 +34,7 @@ WHY_OUT = {
     ExclusionReason.FORBIDDEN: "forbidden",
     ExclusionReason.OVER_BUDGET: "no room in the budget",
     ExclusionReason.REDUNDANT: "others answer the same",
-    ExclusionReason.WEAK_EVIDENCE: "too little speaks for it",
+    ExclusionReason.WEAK_EVIDENCE: "the recall holds without it",
 }
 
 
@@ -34,6 +46,8 @@ def print_loaded(console: Console, loaded: Loaded) -> None:
         console.print("[yellow]No agent of this catalog answers the brief: nothing is loaded.[/]")
     if loaded.left_out:
         console.print(_left_out(loaded))
+    if loaded.unbounded:
+        console.print(_more_for(loaded.unbounded), highlight=False)
     unanswered = [need.text for need in loaded.needs if not need.answered]
     if unanswered:
         more = len(unanswered) - MAX_UNANSWERED
@@ -46,12 +60,13 @@ def print_loaded(console: Console, loaded: Loaded) -> None:
 def _chosen(loaded: Loaded) -> Table:
     table = new_table(
         f"Loaded: {len(loaded.agents)} agents, {loaded.bundle.tokens:,} of {loaded.budget_tokens:,} tokens"
+        + _expected(loaded.expected_recall)
     )
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("agent", style="cyan", no_wrap=True)
     table.add_column("detail")
     table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("chance", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for agent in sorted(loaded.agents, key=lambda agent: agent.rank):
         table.add_row(
@@ -59,17 +74,39 @@ def _chosen(loaded: Loaded) -> Table:
             agent.id,
             agent.detail.name.lower(),
             f"{agent.tokens:,}",
-            f"{agent.evidence.score:.2f}",
+            f"{agent.evidence.score:.0%}",
             _why(agent, loaded),
         )
     return table
 
 
 def _why(agent: LoadedAgent, loaded: Loaded) -> str:
-    needs = ", ".join(f"“{loaded.needs[index].text}”" for index in agent.evidence.need_indexes[:3])
-    words = ", ".join(agent.evidence.matched_terms[:5])
-    reason = WHY_IN.get(agent.reason, "")
-    return escape(f"{reason} {needs}".strip() + (f" (words: {words})" if words else ""))
+    reason = f"{WHY_IN.get(agent.reason, '')} {_answered(agent.evidence, loaded)}".strip()
+    if not loaded.needs:
+        return escape(reason)
+    evidence = agent.evidence
+    words = f" ({', '.join(evidence.matched_terms[:MAX_WORDS])})" if evidence.matched_terms else ""
+    parts = f"words {evidence.lexical:.2f}{words}, meaning {evidence.semantic:.2f}, spelling {evidence.spelling:.2f}"
+    return f"{escape(reason)}\n[dim]{escape(parts)}[/]"
+
+
+def _answered(evidence: Evidence, loaded: Loaded) -> str:
+    return ", ".join(f"“{loaded.needs[index].text}”" for index in evidence.need_indexes[:MAX_ANSWERED])
+
+
+def _expected(recall: float | None) -> str:
+    """Tell the expected recall in the words of what it is: a lower bound for the mean, in steps."""
+    return f"; expected recall at least {recall:.0%}" if recall else ""
+
+
+def _more_for(unbounded: UnboundedBundle) -> str:
+    names = unbounded.added_agent_ids[:MAX_ADDED]
+    more = len(unbounded.added_agent_ids) + unbounded.added_more_count - len(names)
+    added = ", ".join(names) + (f" and {more:,} more" if more else "")
+    does = f"add {added}" if added else "hold the same agents in more detail"
+    return (
+        f"[bold]A budget of {unbounded.tokens:,} tokens[/] would {escape(does)}{_expected(unbounded.expected_recall)}."
+    )
 
 
 def _left_out(loaded: Loaded) -> Table:
@@ -77,15 +114,19 @@ def _left_out(loaded: Loaded) -> Table:
     table = new_table("Left out, the best first" + (f" (and {more:,} more)" if more > 0 else ""))
     table.add_column("agent", style="dim", no_wrap=True)
     table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("why not")
+    table.add_column("chance", justify="right", no_wrap=True)
+    table.add_column("why not", overflow="fold")
     for agent in loaded.left_out[:MAX_LEFT_OUT]:
-        table.add_row(agent.id, f"{agent.tokens:,}", f"{agent.evidence.score:.2f}", _why_not(agent))
+        table.add_row(agent.id, f"{agent.tokens:,}", f"{agent.evidence.score:.0%}", _why_not(agent, loaded))
     return table
 
 
-def _why_not(agent: LeftOutAgent) -> str:
-    return WHY_OUT.get(agent.reason, "")
+def _why_not(agent: LeftOutAgent, loaded: Loaded) -> str:
+    reason = WHY_OUT.get(agent.reason, "")
+    if agent.reason is ExclusionReason.WEAK_EVIDENCE and loaded.least_score is not None:
+        reason = f"less than {loaded.least_score:.0%}, the least that is considered here"
+    answered = _answered(agent.evidence, loaded)
+    return escape(f"{reason}; would answer {answered}" if answered else reason)
 
 
 def _savings(loaded: Loaded) -> Table:

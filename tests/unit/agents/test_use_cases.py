@@ -147,3 +147,12 @@ def test_no_more_than_twenty_are_named_as_left_out(make: Make, signals: Recorded
 
     assert len(loaded.left_out) == 20
     assert loaded.left_out_more > 0
+
+
+def test_a_recall_of_a_filtered_catalog_is_that_of_the_agents_considered(make: Make, signals: RecordedSignals) -> None:
+    nobody = AgentFilter(categories=frozenset({"no such category"}))
+
+    loaded = loader_of(make(), signals).load(Project(brief="tune PostgreSQL", filter=nobody, min_recall=0.99))
+
+    assert loaded.bundle.agents == ()
+    assert loaded.expected_recall == 1.0

@@ -37,10 +37,20 @@ SUMMARY = AgentSummary(
     full_tokens=1_200,
 )
 EVIDENCE_MESSAGE = pb.Evidence(
-    score=0.5, lexical=0.25, semantic=-0.125, matched_terms=["next.js", "storefront"], need_indexes=[1, 0]
+    score=0.5,
+    lexical=0.25,
+    semantic=-0.125,
+    spelling=0.75,
+    matched_terms=["next.js", "storefront"],
+    need_indexes=[1, 0],
 )
 EVIDENCE = Evidence(
-    score=0.5, lexical=0.25, semantic=-0.125, matched_terms=("next.js", "storefront"), need_indexes=(1, 0)
+    score=0.5,
+    lexical=0.25,
+    semantic=-0.125,
+    spelling=0.75,
+    matched_terms=("next.js", "storefront"),
+    need_indexes=(1, 0),
 )
 
 

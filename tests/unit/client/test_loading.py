@@ -20,6 +20,7 @@ from ignis_client import (
     Need,
     Savings,
     TokenPrices,
+    UnboundedBundle,
 )
 from ignis_client.errors import DigestMismatch
 from unit.client.samples import EVIDENCE, EVIDENCE_MESSAGE, SUMMARY, SUMMARY_MESSAGE, bundle_message
@@ -51,7 +52,7 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
                 tokens=31,
                 size_bytes=96,
             ),
-            needs=[pb.Need(text="Stripe payments", answered=True, agent_ids=["a", "b"])],
+            needs=[pb.Need(text="Stripe payments", answered=True, agent_ids=["a", "b"], answerable=0.75)],
             left_out=[
                 pb.LeftOutAgent(
                     agent=SUMMARY_MESSAGE,
@@ -71,6 +72,11 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
                 ),
             ),
             cache_outcome=pb.CACHE_OUTCOME_SHARED_HIT,
+            expected_recall=0.95,
+            least_score=0.125,
+            unbounded=pb.UnboundedBundle(
+                tokens=44_000, added_agent_ids=["web/php"], added_more_count=2, expected_recall=0.99
+            ),
         )
     )
 
@@ -90,7 +96,7 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
         catalog_revision="sha256:77",
         selector_version="3",
         bundle=Bundle(digest=DIGEST, agents=(agent,), tokens=31, size_bytes=96),
-        needs=(Need(text="Stripe payments", answered=True, agent_ids=("a", "b")),),
+        needs=(Need(text="Stripe payments", answered=True, agent_ids=("a", "b"), answerable=0.75),),
         left_out=(LeftOutAgent(SUMMARY, EVIDENCE, ExclusionReason.OVER_BUDGET, tokens=9_000),),
         left_out_more_count=7,
         budget_tokens=20_000,
@@ -101,6 +107,11 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
             cached_load_all=Baseline(baseline_tokens=10, bundle_tokens=38.75, saved_tokens=-28.75, saved_ratio=-2.875),
         ),
         cache_outcome=CacheOutcome.SHARED_HIT,
+        expected_recall=0.95,
+        least_score=0.125,
+        unbounded=UnboundedBundle(
+            tokens=44_000, added_agent_ids=("web/php",), added_more_count=2, expected_recall=0.99
+        ),
     )
     assert loaded.agents == (agent,)
     assert (loaded.agents[0].id, loaded.left_out[0].id) == ("web/nextjs", "web/nextjs")
@@ -119,6 +130,7 @@ async def test_request_holds_everything_that_was_asked(server: ScriptedServer, i
         formats=[AgentFormat.A2A_CARD, AgentFormat.CREWAI_AGENT],
         categories=["Web"],
         budget_tokens=0,
+        min_recall=0.95,
         max_detail=DetailLevel.CARD,
         prices=TokenPrices(cache_read=0.0, cache_write=2.0),
     )
@@ -133,6 +145,7 @@ async def test_request_holds_everything_that_was_asked(server: ScriptedServer, i
             forbidden_agents=["php"],
             filter=pb.AgentFilter(formats=[pb.AGENT_FORMAT_A2A_CARD, pb.AGENT_FORMAT_CREWAI_AGENT], categories=["Web"]),
             budget_tokens=0,
+            min_recall=0.95,
             max_detail=pb.DETAIL_LEVEL_CARD,
             prices=pb.TokenPrices(cache_read=0.0, cache_write=2.0),
         )
@@ -147,6 +160,7 @@ async def test_what_is_not_asked_is_left_to_the_server(server: ScriptedServer, i
 
     plain, priced = server.requests
     assert not plain.HasField("budget_tokens")
+    assert not plain.HasField("min_recall")
     assert not plain.HasField("prices")
     assert not priced.prices.HasField("cache_read")
 
@@ -166,6 +180,7 @@ async def test_brief_that_nothing_answers_gets_an_empty_bundle(server: ScriptedS
     loaded = await ignis.load_agents("knitting")
 
     assert (loaded.text, loaded.agents) == ("", ())
+    assert (loaded.expected_recall, loaded.least_score, loaded.unbounded) == (None, None, None)
 
 
 async def test_text_that_is_not_what_the_digest_says_is_refused(server: ScriptedServer, ignis: IgnisClient) -> None:

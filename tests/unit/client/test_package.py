@@ -32,7 +32,7 @@ MESSAGES = [
 ]
 
 # Fields of features that no server serves yet.
-NOT_SERVED = {"ignis.agents.v1.LoadAgentsResponse": {"expected_recall", "epoch"}}
+NOT_SERVED = {"ignis.agents.v1.LoadAgentsResponse": {"epoch"}}
 
 SERVER_ONLY = {
     "ignis_server",

@@ -218,7 +218,9 @@ class _ExclusionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclu
     EXCLUSION_REASON_REDUNDANT: _ExclusionReason.ValueType  # 3
     """What it answers, agents in the bundle answer already."""
     EXCLUSION_REASON_WEAK_EVIDENCE: _ExclusionReason.ValueType  # 4
-    """Too little speaks for it."""
+    """Too little speaks for it: its score is below `least_score`, or the recall that is asked for holds
+    without it.
+    """
 
 class ExclusionReason(_ExclusionReason, metaclass=_ExclusionReasonEnumTypeWrapper):
     """ExclusionReason says why an agent is not in a bundle."""
@@ -232,7 +234,9 @@ EXCLUSION_REASON_OVER_BUDGET: ExclusionReason.ValueType  # 2
 EXCLUSION_REASON_REDUNDANT: ExclusionReason.ValueType  # 3
 """What it answers, agents in the bundle answer already."""
 EXCLUSION_REASON_WEAK_EVIDENCE: ExclusionReason.ValueType  # 4
-"""Too little speaks for it."""
+"""Too little speaks for it: its score is below `least_score`, or the recall that is asked for holds
+without it.
+"""
 Global___ExclusionReason: _TypeAlias = ExclusionReason  # noqa: Y015
 
 class _Severity:
@@ -338,9 +342,9 @@ class LoadAgentsRequest(_message.Message):
     on more detail, the most useful agents first.
     """
     min_recall: _builtins.float
-    """The share of the relevant agents that the bundle is to hold on average: one of 0.90, 0.95 and
-    0.99. A higher one loads more. Default: the server's own trade-off, without a promise.
-    Answered with UNIMPLEMENTED (FEATURE_UNAVAILABLE) in this release.
+    """The share of the relevant agents that the bundle is to hold on average over requests: one of
+    0.90, 0.95 and 0.99. A higher one loads more. The budget goes first: where it cuts the bundle
+    short, `expected_recall` falls below this. Default: what is worth its tokens, without a promise.
     """
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -518,8 +522,10 @@ class LoadAgentsResponse(_message.Message):
     BUDGET_TOKENS_FIELD_NUMBER: _builtins.int
     SAVINGS_FIELD_NUMBER: _builtins.int
     EXPECTED_RECALL_FIELD_NUMBER: _builtins.int
+    LEAST_SCORE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     CACHE_OUTCOME_FIELD_NUMBER: _builtins.int
+    UNBOUNDED_FIELD_NUMBER: _builtins.int
     catalog_revision: _builtins.str
     """The revision of the catalog that answered."""
     selector_version: _builtins.str
@@ -529,8 +535,14 @@ class LoadAgentsResponse(_message.Message):
     budget_tokens: _builtins.int
     """The budget that was applied, in tokens."""
     expected_recall: _builtins.float
-    """The share of the relevant agents that the bundle is expected to hold. Only set where
-    `min_recall` was asked for.
+    """The share of the relevant agents among those considered that the bundle is expected to hold, on
+    average over requests like this one and calibrated on labelled catalogs. In steps, rounded down;
+    an agent and its copies count as one. 0: less than the least that is calibrated. 1 where no other
+    agent was considered. Absent where the request states no need in words.
+    """
+    least_score: _builtins.float
+    """The score from which on an agent was considered. Absent where `min_recall` decided that, and
+    where the request states no need in words.
     """
     cache_outcome: Global___CacheOutcome.ValueType
     """Where the answer came from."""
@@ -554,6 +566,10 @@ class LoadAgentsResponse(_message.Message):
     def epoch(self) -> Global___Epoch:
         """How this bundle continues what the caller holds."""
 
+    @_builtins.property
+    def unbounded(self) -> Global___UnboundedBundle:
+        """What the same request would get without a budget. Absent where the budget cut nothing off."""
+
     def __init__(
         self,
         *,
@@ -566,18 +582,63 @@ class LoadAgentsResponse(_message.Message):
         budget_tokens: _builtins.int = ...,
         savings: Global___Savings | None = ...,
         expected_recall: _builtins.float | None = ...,
+        least_score: _builtins.float | None = ...,
         epoch: Global___Epoch | None = ...,
         cache_outcome: Global___CacheOutcome.ValueType = ...,
+        unbounded: Global___UnboundedBundle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "bundle", b"bundle", "epoch", b"epoch", "expected_recall", b"expected_recall", "savings", b"savings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "_least_score", b"_least_score", "bundle", b"bundle", "epoch", b"epoch", "expected_recall", b"expected_recall", "least_score", b"least_score", "savings", b"savings", "unbounded", b"unbounded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "budget_tokens", b"budget_tokens", "bundle", b"bundle", "cache_outcome", b"cache_outcome", "catalog_revision", b"catalog_revision", "epoch", b"epoch", "expected_recall", b"expected_recall", "left_out", b"left_out", "left_out_more_count", b"left_out_more_count", "needs", b"needs", "savings", b"savings", "selector_version", b"selector_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "_least_score", b"_least_score", "budget_tokens", b"budget_tokens", "bundle", b"bundle", "cache_outcome", b"cache_outcome", "catalog_revision", b"catalog_revision", "epoch", b"epoch", "expected_recall", b"expected_recall", "least_score", b"least_score", "left_out", b"left_out", "left_out_more_count", b"left_out_more_count", "needs", b"needs", "savings", b"savings", "selector_version", b"selector_version", "unbounded", b"unbounded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_recall: _TypeAlias = _typing.Literal["expected_recall"]  # noqa: Y015
+    _WhichOneofArgType__expected_recall: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall"]  # noqa: Y015
+    _WhichOneofReturnType__least_score: _TypeAlias = _typing.Literal["least_score"]  # noqa: Y015
+    _WhichOneofArgType__least_score: _TypeAlias = _typing.Literal["_least_score", b"_least_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_recall) -> _WhichOneofReturnType__expected_recall | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__least_score) -> _WhichOneofReturnType__least_score | None: ...
+
+Global___LoadAgentsResponse: _TypeAlias = LoadAgentsResponse  # noqa: Y015
+
+@_typing.final
+class UnboundedBundle(_message.Message):
+    """UnboundedBundle tells what a greater budget would buy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    ADDED_AGENT_IDS_FIELD_NUMBER: _builtins.int
+    ADDED_MORE_COUNT_FIELD_NUMBER: _builtins.int
+    EXPECTED_RECALL_FIELD_NUMBER: _builtins.int
+    tokens: _builtins.int
+    """Tokens of the bundle: the smallest budget that cuts nothing off."""
+    added_more_count: _builtins.int
+    """How many more it would add than `added_agent_ids` names."""
+    expected_recall: _builtins.float
+    """Its `expected_recall`. Absent as in LoadAgentsResponse."""
+    @_builtins.property
+    def added_agent_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the agents that it would hold besides, the most useful first. At most 20."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _builtins.int = ...,
+        added_agent_ids: _abc.Iterable[_builtins.str] | None = ...,
+        added_more_count: _builtins.int = ...,
+        expected_recall: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "expected_recall", b"expected_recall"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall", "added_agent_ids", b"added_agent_ids", "added_more_count", b"added_more_count", "expected_recall", b"expected_recall", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_recall: _TypeAlias = _typing.Literal["expected_recall"]  # noqa: Y015
     _WhichOneofArgType__expected_recall: _TypeAlias = _typing.Literal["_expected_recall", b"_expected_recall"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_recall) -> _WhichOneofReturnType__expected_recall | None: ...
 
-Global___LoadAgentsResponse: _TypeAlias = LoadAgentsResponse  # noqa: Y015
+Global___UnboundedBundle: _TypeAlias = UnboundedBundle  # noqa: Y015
 
 @_typing.final
 class Epoch(_message.Message):
@@ -714,11 +775,12 @@ class Evidence(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     LEXICAL_FIELD_NUMBER: _builtins.int
     SEMANTIC_FIELD_NUMBER: _builtins.int
+    SPELLING_FIELD_NUMBER: _builtins.int
     MATCHED_TERMS_FIELD_NUMBER: _builtins.int
     NEED_INDEXES_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """How well the agent answers the need that it answers best, 0 to 1. Comparable between agents
-    of one response, and not a probability.
+    """The chance that the agent answers the need that it answers best, 0 to 1, as it was in labelled
+    catalogs. 1 where the brief calls the agent by its name.
     """
     lexical: _builtins.float
     """The best match of the brief's words with the agent's, relative to the best in the catalog: 0
@@ -727,6 +789,10 @@ class Evidence(_message.Message):
     semantic: _builtins.float
     """Cosine similarity of the meaning of the need with the agent's description and best passage:
     -1 to 1.
+    """
+    spelling: _builtins.float
+    """Similarity of the spelling of the need and what stands around it with the agent's name and
+    description, by short stretches of characters: 0 to 1.
     """
     @_builtins.property
     def matched_terms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -744,12 +810,13 @@ class Evidence(_message.Message):
         score: _builtins.float = ...,
         lexical: _builtins.float = ...,
         semantic: _builtins.float = ...,
+        spelling: _builtins.float = ...,
         matched_terms: _abc.Iterable[_builtins.str] | None = ...,
         need_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lexical", b"lexical", "matched_terms", b"matched_terms", "need_indexes", b"need_indexes", "score", b"score", "semantic", b"semantic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lexical", b"lexical", "matched_terms", b"matched_terms", "need_indexes", b"need_indexes", "score", b"score", "semantic", b"semantic", "spelling", b"spelling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,10 +831,13 @@ class Need(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ANSWERED_FIELD_NUMBER: _builtins.int
     AGENT_IDS_FIELD_NUMBER: _builtins.int
+    ANSWERABLE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The words of the brief, at most 200 characters of them."""
     answered: _builtins.bool
     """Whether the bundle holds an agent that answers it."""
+    answerable: _builtins.float
+    """The chance that the catalog holds anybody for it, whether in the bundle or not: 0 to 1."""
     @_builtins.property
     def agent_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the agents in the bundle that answer it, best first. At most 8."""
@@ -778,10 +848,11 @@ class Need(_message.Message):
         text: _builtins.str = ...,
         answered: _builtins.bool = ...,
         agent_ids: _abc.Iterable[_builtins.str] | None = ...,
+        answerable: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_ids", b"agent_ids", "answered", b"answered", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_ids", b"agent_ids", "answerable", b"answerable", "answered", b"answered", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

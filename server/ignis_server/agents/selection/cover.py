@@ -9,7 +9,7 @@ right ones. All that is worth taking is taken as its core before anything is sen
 agent is worth more than the examples and references of the first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -80,11 +80,21 @@ class Omitted:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What was chosen, most useful first, and what was left out, best evidence first."""
+    """What was chosen, most useful first, and what was left out, best evidence first.
+
+    Attributes:
+        tokens: What was chosen costs so much.
+        is_cut: Whether a greater budget would have bought more agents, or more of one.
+        expected_recall: The share of the relevant agents among those admitted that is expected to be chosen.
+        least_answer: The chance from which on an agent was considered; None where a recall decided that.
+    """
 
     chosen: tuple[Chosen, ...]
     omitted: tuple[Omitted, ...]
     tokens: int
+    is_cut: bool
+    expected_recall: float
+    least_answer: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +128,15 @@ class Offer:
     Attributes:
         agents: All agents of the catalog, whose order breaks ties.
         answers: The chance that each agent (column) answers each need (row), 0 to 1.
-        alike: Tells which agents are copies of one: they answer what it answers, however uncertain that is, so none
-            of them is taken beside it unless it is required.
+        kinds: The kind of each agent. Agents of one kind answer the same, however uncertain that is, so no other is
+            taken beside one unless it is required, or a recall is.
+        recall_without: For each agent the recall that can be had without it, 0 to 1.
     """
 
     agents: Sequence[CatalogAgent]
     answers: Scores
-    alike: Callable[[int], NDArray[np.bool_]]
+    kinds: NDArray[np.int64]
+    recall_without: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,7 @@ class Terms:
     Attributes:
         budget_tokens: What the chosen may cost together.
         admitted: Which agents may be taken by evidence.
+        min_recall: The recall that the choice is to hold as far as the budget goes; None: what is worth its tokens.
         max_detail: The most detailed level allowed.
         required: Agents to take whatever their evidence, in order; as cards at least.
         named: Agents that the brief calls by name, which are taken before all others but the required.
@@ -142,6 +155,7 @@ class Terms:
 
     budget_tokens: int
     admitted: NDArray[np.bool_]
+    min_recall: float | None = None
     max_detail: DetailLevel = DetailLevel.FULL
     required: tuple[Required, ...] = ()
     named: tuple[int, ...] = ()
@@ -156,6 +170,7 @@ class _Purse:
     left: int
     max_detail: DetailLevel
     chosen: list[Chosen] = field(default_factory=list)
+    is_short: bool = False
 
     def buy(self, place: int, inclusion: Inclusion) -> bool:
         """Take an agent as its core, or as a card where that does not fit; False where neither does."""
@@ -165,6 +180,7 @@ class _Purse:
                 self.left -= agent.at(detail).tokens
                 self.chosen.append(Chosen(place, detail, inclusion))
                 return True
+            self.is_short = True
         return False
 
     def upgrade(self) -> None:
@@ -173,10 +189,13 @@ class _Purse:
             agent = self.agents[taken.place]
             for detail in (DetailLevel.FULL, DetailLevel.CORE):
                 added = agent.at(detail).tokens - agent.at(taken.detail).tokens
-                if taken.detail < detail <= self.max_detail and added <= self.left:
+                if not taken.detail < detail <= self.max_detail:
+                    continue
+                if added <= self.left:
                     self.left -= added
                     self.chosen[number] = Chosen(taken.place, detail, taken.inclusion)
                     break
+                self.is_short = True
 
 
 def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> Cover:
@@ -189,7 +208,7 @@ def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> 
     knobs = knobs or CoverKnobs()
     purse = _Purse(offer.agents, terms.budget_tokens, terms.max_detail)
     _take_required(purse, offer, terms)
-    over_budget = _take_by_gain(purse, offer, terms, knobs)
+    over_budget = _take_by_evidence(purse, offer, terms, knobs)
     purse.upgrade()
     if over_budget and not purse.chosen:
         smallest = min(over_budget, key=lambda place: (offer.agents[place].card.tokens, place))
@@ -199,6 +218,9 @@ def cover_needs(offer: Offer, terms: Terms, knobs: CoverKnobs | None = None) -> 
         chosen=tuple(purse.chosen),
         omitted=_omitted(offer, terms, knobs, taken=taken, over_budget=over_budget),
         tokens=terms.budget_tokens - purse.left,
+        is_cut=purse.is_short,
+        expected_recall=_expected_recall(offer, terms, taken),
+        least_answer=knobs.least_answer(offer, terms) if terms.min_recall is None else None,
     )
 
 
@@ -215,13 +237,13 @@ def _take_required(purse: _Purse, offer: Offer, terms: Terms) -> None:
         purse.left += reserved
 
 
-def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) -> frozenset[int]:
-    """Take the named agents, then that of the greatest gain until none is worth it; return those without room."""
+def _take_by_evidence(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) -> frozenset[int]:
+    """Take the named agents, then that of the greatest gain until none is worth it, then what a recall needs.
+
+    Returns those for which there was no room.
+    """
     required = [each.place for each in terms.required]
-    allowed = terms.admitted & (offer.answers.max(axis=0, initial=0.0) >= knobs.least_answer(offer, terms))
-    allowed[[*terms.forbidden, *required]] = False
-    for place in required:
-        allowed &= ~offer.alike(place)
+    allowed = _allowed(offer, terms, knobs)
     unanswered = np.prod(1 - offer.answers[:, required], axis=1)
     named = list(terms.named)
     over_budget: set[int] = set()
@@ -235,10 +257,38 @@ def _take_by_gain(purse: _Purse, offer: Offer, terms: Terms, knobs: CoverKnobs) 
         allowed[place] = False
         if purse.buy(place, inclusion):
             unanswered = unanswered * (1 - offer.answers[:, place])
-            allowed &= ~offer.alike(place)
+            if terms.min_recall is None:
+                allowed &= offer.kinds != offer.kinds[place]
         else:
             over_budget.add(place)
+    if terms.min_recall is not None:
+        best = offer.answers.max(axis=0, initial=0.0)
+        for place in map(int, np.lexsort((-best, offer.recall_without))):
+            if allowed[place] and not purse.buy(place, Inclusion.SELECTED):
+                over_budget.add(place)
     return frozenset(over_budget)
+
+
+def _allowed(offer: Offer, terms: Terms, knobs: CoverKnobs) -> NDArray[np.bool_]:
+    """Return which agents may be taken by evidence: those that a recall needs, or that answer well enough."""
+    required = [each.place for each in terms.required]
+    allowed: NDArray[np.bool_]
+    if terms.min_recall is None:
+        allowed = offer.answers.max(axis=0, initial=0.0) >= knobs.least_answer(offer, terms)
+        allowed &= ~np.isin(offer.kinds, offer.kinds[required])
+    else:
+        allowed = offer.recall_without < terms.min_recall
+        allowed[[*terms.named]] = True
+    allowed &= terms.admitted
+    allowed[[*terms.forbidden, *required]] = False
+    return allowed
+
+
+def _expected_recall(offer: Offer, terms: Terms, taken: frozenset[int]) -> float:
+    """Return the recall that can be had without any of the agents that are missing; copies of taken ones are not."""
+    missing = terms.admitted & ~np.isin(offer.kinds, offer.kinds[[*taken]])
+    missing[[*terms.forbidden, *taken]] = False
+    return float(offer.recall_without[missing].min(initial=1.0))
 
 
 def _omitted(
@@ -254,7 +304,8 @@ def _omitted(
             return Exclusion.FORBIDDEN
         if place in over_budget:
             return Exclusion.OVER_BUDGET
-        return Exclusion.REDUNDANT if best[place] >= least else Exclusion.WEAK_EVIDENCE
+        is_good = terms.min_recall is None and best[place] >= least
+        return Exclusion.REDUNDANT if is_good else Exclusion.WEAK_EVIDENCE
 
     return tuple(Omitted(place, exclusion(place)) for place in places if terms.admitted[place] and place not in taken)
 

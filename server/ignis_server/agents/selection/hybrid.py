@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.selection.embedding import Embedder, Vectors
+from ignis_server.agents.selection.kinds import Kinds
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need
 from ignis_server.agents.selection.passages import PassageIndex
@@ -97,23 +98,25 @@ class HybridIndex:
         self._passages = passages
         self._spelling = spelling
         self._knobs = knobs
+        self._kinds = Kinds.of(passages.heads)
 
     def relevance(self, needs: Sequence[Need]) -> Relevance:
         """Weigh every agent against every need."""
         if not needs:
             nothing = np.zeros((0, self._words.size), np.float32)
-            return Relevance((), np.zeros(0, np.float32), nothing, nothing, nothing, nothing, nothing)
-        knobs = self._knobs
+            unneeded = np.ones(self._words.size)
+            return Relevance((), np.zeros(0, np.float32), nothing, nothing, unneeded, nothing, nothing, nothing)
         evidence = self.evidence(needs)
         answerable = self._answerable(evidence)[evidence.paragraph_of]
         best = evidence.best_of_paragraph()
+        standing = self._standing(evidence.score, best)
+        affinities = np.exp(self._knobs.affinity * (evidence.score - best))
         return Relevance(
             needs=tuple(needs),
             answerable=answerable,
-            answers=answerable[:, None]
-            * self._relevant(evidence.score)
-            * np.exp(knobs.affinity * (evidence.score - best)),
-            standing=best - knobs.standing_share * best.max(axis=1, keepdims=True),
+            answers=answerable[:, None] * self._relevant(evidence.score) * affinities,
+            standing=standing,
+            recall_without=self._recall_without(standing, answerable),
             lexical=evidence.words / np.maximum(evidence.words.max(axis=1, keepdims=True), np.finfo(np.float32).tiny),
             semantic=evidence.meaning,
             spelling=evidence.spelling,
@@ -151,9 +154,10 @@ class HybridIndex:
         found = ((word.text, self._words.best_term_score(word.terms, place)) for word in words)
         return [MatchedWord(text, score) for text, score in found if score]
 
-    def alike(self, place: int) -> NDArray[np.bool_]:
-        """Return which agents are copies of an agent in all but details; itself among them."""
-        return self._passages.alike(place)
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """The kind of each agent: those of one kind are copies of each other in all but details."""
+        return self._kinds.labels
 
     def _meaning(self, vectors: Vectors, heads: Scores, likely: NDArray[np.int64]) -> Scores:
         """Return cosines: of likely agents the head's and the best passage's mixed.
@@ -177,16 +181,33 @@ class HybridIndex:
         )
         return _chances(log_odds)
 
-    def _relevant(self, scores: Scores) -> Scores:
-        """Return the chance that an agent is relevant where the catalog answers: agents compete with each other.
+    def _standing(self, scores: Scores, best: Scores) -> Scores:
+        """Return how far each agent stands out for each need, by the need itself and by its paragraph in equal parts."""
+        share = self._knobs.standing_share
+        highest = scores.max(axis=1, keepdims=True) + best.max(axis=1, keepdims=True)
+        standing: Scores = (scores + best - share * highest) / 2
+        return standing
 
-        The odds of a softmax over the catalog, recalibrated: relevant agents may be several.
+    def _recall_without(self, standing: Scores, answerable: Scores) -> NDArray[np.float64]:
+        """Return for each agent the highest promise that it is not needed for; 0 where it is needed for all."""
+        recalls = np.zeros(standing.shape[1])
+        for promise in self._knobs.promises:
+            held = answerable >= promise.least_answerable
+            highest = standing.max(axis=0, where=held[:, None], initial=-np.inf)
+            recalls[highest < promise.cut_off] = promise.recall
+        return recalls
+
+    def _relevant(self, scores: Scores) -> Scores:
+        """Return the chance that an agent is relevant where the catalog answers: kinds compete with each other.
+
+        The odds of a softmax over the kinds of agents, recalibrated: relevant agents may be several.
         """
         knobs = self._knobs
         lags = scores - scores.max(axis=1, keepdims=True)
-        shares = np.exp(lags)
-        rivals = np.maximum(shares.sum(axis=1, keepdims=True) - shares, np.finfo(np.float32).eps)
-        return _chances(knobs.relevant_offset + knobs.relevant_per_log_odds * (lags - np.log(rivals)))
+        of_kinds = self._kinds.best(np.exp(lags))
+        rivals = of_kinds.sum(axis=1, keepdims=True) - of_kinds[:, self._kinds.labels]
+        log_odds = lags - np.log(np.maximum(rivals, np.finfo(np.float32).eps))
+        return _chances(knobs.relevant_offset + knobs.relevant_per_log_odds * log_odds)
 
     def _distances(self, scores: Scores, usual: tuple[float, float]) -> Scores:
         """Return how far scores stand out: in standard deviations from the mean, as if they were not in it.

@@ -3,7 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["SelectionKnobs"]
+__all__ = ["Promise", "SelectionKnobs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What has to be loaded for a recall to hold.
+
+    Attributes:
+        recall: The share of the relevant agents that is found, on average over requests.
+        least_answerable: A need that the catalog answers with a lower chance is given up.
+        cut_off: The standing from which on agents are loaded for a need.
+    """
+
+    recall: float
+    least_answerable: float
+    cut_off: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +47,7 @@ class SelectionKnobs:
             the catalog answers, from the odds it has against all others in a softmax over the scores.
         affinity: By how much the logarithm of an agent's answer to a need falls for each point that it scores less than
             for another need of the same paragraph.
+        promises: What to load for which recall, the lowest first; measured on the least favourable labelled set.
     """
 
     field_weights: Mapping[str, float] = field(
@@ -56,12 +72,23 @@ class SelectionKnobs:
     sentence_share: float = 0.5
     clause_share: float = 0.25
     prior_agents: float = 20.0
-    usual_meaning: tuple[float, float] = (0.15, 0.09)
-    usual_spelling: tuple[float, float] = (0.02, 0.03)
-    standing_share: float = 0.18
-    answerable_offset: float = -2.0
-    answerable_per_cosine: float = 9.3
-    answerable_per_log_share: float = 0.73
-    relevant_offset: float = 0.31
-    relevant_per_log_odds: float = 0.87
+    usual_meaning: tuple[float, float] = (0.07, 0.084)
+    usual_spelling: tuple[float, float] = (0.041, 0.036)
+    standing_share: float = 0.35
+    answerable_offset: float = -3.17
+    answerable_per_cosine: float = 10.24
+    answerable_per_log_share: float = 0.387
+    relevant_offset: float = 0.3
+    relevant_per_log_odds: float = 0.98
     affinity: float = 3.0
+    promises: tuple[Promise, ...] = (
+        Promise(recall=0.5, least_answerable=0.124, cut_off=2.62),
+        Promise(recall=0.6, least_answerable=0.1206, cut_off=1.93),
+        Promise(recall=0.7, least_answerable=0.1186, cut_off=1.26),
+        Promise(recall=0.8, least_answerable=0.1018, cut_off=0.26),
+        Promise(recall=0.85, least_answerable=0.0954, cut_off=-0.37),
+        Promise(recall=0.9, least_answerable=0.0815, cut_off=-0.81),
+        Promise(recall=0.95, least_answerable=0.0503, cut_off=-1.58),
+        Promise(recall=0.97, least_answerable=0.0403, cut_off=-2.07),
+        Promise(recall=0.99, least_answerable=0.031, cut_off=-2.57),
+    )

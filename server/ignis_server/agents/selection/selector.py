@@ -37,8 +37,9 @@ class Relevance:
         needs: What was asked for, a need for each row.
         answerable: For each need, the chance that the catalog has anybody for it, 0 to 1.
         answers: The chance that the agent answers the need, 0 to 1; choices are made by it.
-        standing: How far the agent stands out for the paragraph of the need, in points of score; agents are cut off
-            by it where a recall is promised.
+        standing: How far the agent stands out for the need, in points of score; higher is better.
+        recall_without: For each agent, the share of the relevant agents that is expected in a bundle of all that stand
+            out further for some need, 0 to 1: a bundle that is to hold more than that has to hold this agent too.
         lexical: The share of the best lexical score of the need, 0 to 1; for explanation, as are the next two.
         semantic: Cosine of the need with the agent's description and best passage, -1 to 1.
         spelling: Cosine of the patterns of characters of the need's paragraph and the agent, 0 to 1.
@@ -48,6 +49,7 @@ class Relevance:
     answerable: Scores
     answers: Scores
     standing: Scores
+    recall_without: NDArray[np.float64]
     lexical: Scores
     semantic: Scores
     spelling: Scores
@@ -70,8 +72,9 @@ class SelectionIndex(Protocol):
         """Return those of some words that an agent shares, in their order."""
         ...
 
-    def alike(self, place: int) -> NDArray[np.bool_]:
-        """Return which agents are copies of an agent in all but details; itself among them."""
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """The kind of each agent: those of one kind are copies of each other in all but details."""
         ...
 
 

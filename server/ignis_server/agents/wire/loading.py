@@ -4,10 +4,20 @@ from collections.abc import Iterable
 from typing import Final
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
-from ignis_server.agents.bundle import Baseline, Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings
+from ignis_server.agents.bundle import (
+    Baseline,
+    Bundle,
+    LeftOutAgent,
+    Loaded,
+    LoadedAgent,
+    NeedAnswer,
+    Savings,
+    Unbounded,
+)
 from ignis_server.agents.model import DetailLevel, Project, TokenPrices
 from ignis_server.agents.selection.cover import Exclusion, Inclusion
 from ignis_server.agents.wire.parts import (
+    EVIDENCE_DIGITS,
     MAX_LABEL_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
     from_evidence,
@@ -27,6 +37,10 @@ MAX_REQUIRED_TEAMS: Final = 16
 MAX_FORBIDDEN_AGENTS: Final = 1_024
 MAX_BUDGET_TOKENS: Final = 10_000_000
 MAX_PRICE: Final = 10.0
+MAX_ADDED_AGENTS: Final = 20
+RECALLS: Final = (0.90, 0.95, 0.99)
+# A recall that was a number of 32 bits on its way is that far from the one that was meant.
+RECALL_TOLERANCE: Final = 1e-6
 DETAIL_LEVELS: Final = {
     DetailLevel.CARD: pb.DETAIL_LEVEL_CARD,
     DetailLevel.CORE: pb.DETAIL_LEVEL_CORE,
@@ -68,6 +82,7 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
         forbidden_agents=_references(checks, "forbidden_agents", request.forbidden_agents, MAX_FORBIDDEN_AGENTS),
         filter=to_filter(checks, request.filter),
         budget_tokens=request.budget_tokens if request.HasField("budget_tokens") else None,
+        min_recall=_to_recall(checks, request.min_recall) if request.HasField("min_recall") else None,
         max_detail=checks.member("max_detail", request.max_detail, pb.DetailLevel.DESCRIPTOR, DETAIL_OF_NUMBER.get)
         or DetailLevel.FULL,
         prices=_to_prices(checks, request.prices),
@@ -81,9 +96,21 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
 
 
 def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
-    for field in ("min_recall", "held"):
-        if request.HasField(field):
-            raise FeatureUnavailable(field)
+    if request.HasField("held"):
+        raise FeatureUnavailable("held")
+
+
+def _to_recall(checks: Checks, value: float) -> float | None:
+    for recall in RECALLS:
+        if abs(value - recall) <= RECALL_TOLERANCE:
+            return recall
+    checks.add("min_recall", f"{value:g} is none of the recalls that are calibrated: say {_listed(RECALLS)}")
+    return None
+
+
+def _listed(recalls: Iterable[float]) -> str:
+    *first, last = (f"{recall:.2f}" for recall in recalls)
+    return f"{', '.join(first)} or {last}"
 
 
 def _references(checks: Checks, field: str, values: Iterable[str], max_count: int) -> tuple[str, ...]:
@@ -117,6 +144,18 @@ def from_loaded(loaded: Loaded) -> pb.LoadAgentsResponse:
         # Without sessions every answer begins an epoch, whose name is its content's.
         epoch=pb.Epoch(id=loaded.bundle.digest, reason=pb.EPOCH_REASON_INITIAL),
         cache_outcome=pb.CACHE_OUTCOME_COMPUTED,
+        expected_recall=loaded.expected_recall,
+        least_score=None if loaded.least_score is None else round(loaded.least_score, EVIDENCE_DIGITS),
+        unbounded=_from_unbounded(loaded.unbounded) if loaded.unbounded else None,
+    )
+
+
+def _from_unbounded(unbounded: Unbounded) -> pb.UnboundedBundle:
+    return pb.UnboundedBundle(
+        tokens=unbounded.tokens,
+        added_agent_ids=unbounded.added[:MAX_ADDED_AGENTS],
+        added_more_count=max(0, len(unbounded.added) - MAX_ADDED_AGENTS),
+        expected_recall=unbounded.expected_recall,
     )
 
 
@@ -143,7 +182,12 @@ def _from_loaded_agent(loaded: LoadedAgent) -> pb.LoadedAgent:
 
 
 def _from_need(need: NeedAnswer) -> pb.Need:
-    return pb.Need(text=need.text, answered=bool(need.agent_ids), agent_ids=need.agent_ids)
+    return pb.Need(
+        text=need.text,
+        answered=bool(need.agent_ids),
+        agent_ids=need.agent_ids,
+        answerable=round(need.answerable, EVIDENCE_DIGITS),
+    )
 
 
 def _from_left_out(left_out: LeftOutAgent) -> pb.LeftOutAgent:

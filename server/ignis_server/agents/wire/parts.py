@@ -94,6 +94,7 @@ def from_evidence(evidence: Evidence) -> pb.Evidence:
         score=round(evidence.score, EVIDENCE_DIGITS),
         lexical=round(evidence.lexical, EVIDENCE_DIGITS),
         semantic=round(evidence.semantic, EVIDENCE_DIGITS),
+        spelling=round(evidence.spelling, EVIDENCE_DIGITS),
         matched_terms=evidence.matched_terms,
         need_indexes=evidence.need_indexes,
     )

@@ -30,15 +30,22 @@ def agent(number: int, full: int = 100, card: int = 10, core: int | None = None)
     )
 
 
-def offer(*rows: list[float], agents: list[CatalogAgent] | None = None, copies: frozenset[int] = frozenset()) -> Offer:
-    """Return an offer of agents whose chances are given need by need; `copies` are alike among each other."""
+def offer(
+    *rows: list[float],
+    agents: list[CatalogAgent] | None = None,
+    copies: frozenset[int] = frozenset(),
+    recall_without: list[float] | None = None,
+) -> Offer:
+    """Return an offer of agents whose chances are given need by need; `copies` are of one kind."""
     answers = np.array(rows, np.float32)
-
-    def alike(place: int) -> np.ndarray:
-        same = {place} | (copies if place in copies else set())
-        return np.array([each in same for each in range(answers.shape[1])])
-
-    return Offer(agents or [agent(number) for number in range(answers.shape[1])], answers, alike)
+    size = answers.shape[1]
+    kinds = np.array([size if place in copies else place for place in range(size)])
+    return Offer(
+        agents or [agent(number) for number in range(size)],
+        answers,
+        kinds,
+        np.array(recall_without or [1.0] * size),
+    )
 
 
 def terms(budget: int = 1_000, size: int = 3, **wishes: object) -> Terms:
@@ -156,9 +163,49 @@ def test_a_budget_below_the_required_cards_names_them_all() -> None:
 
 
 def test_no_needs_give_nothing() -> None:
-    cover = cover_needs(Offer([agent(0)], np.zeros((0, 1), np.float32), lambda _: np.array([True])), terms(size=1))
+    nothing = Offer([agent(0)], np.zeros((0, 1), np.float32), np.array([0]), np.ones(1))
 
-    assert cover == Cover((), (), 0)
+    assert cover_needs(nothing, terms(size=1)) == Cover((), (), 0, is_cut=False, expected_recall=1.0, least_answer=0.05)
+
+
+def test_a_recall_takes_all_that_it_needs_copies_and_weak_ones_too() -> None:
+    choice = offer([0.9, 0.85, 0.01, 0.02], copies=frozenset({0, 1}), recall_without=[0.0, 0.5, 0.9, 0.95])
+
+    assert chosen(cover_needs(choice, terms(size=4))) == [(0, FULL)]
+    assert chosen(cover_needs(choice, terms(size=4, min_recall=0.9))) == [(0, FULL), (1, FULL)]
+    assert chosen(cover_needs(choice, terms(size=4, min_recall=0.95))) == [(0, FULL), (1, FULL), (2, FULL)]
+
+
+def test_the_expected_recall_is_what_can_be_had_without_the_best_that_is_missing() -> None:
+    choice = offer([0.9, 0.01, 0.02], recall_without=[0.0, 0.5, 0.9])
+
+    assert cover_needs(choice, terms()).expected_recall == pytest.approx(0.5)
+    assert cover_needs(choice, terms(min_recall=0.9)).expected_recall == pytest.approx(0.9)
+    assert cover_needs(choice, terms(min_recall=0.99)).expected_recall == 1.0
+    assert cover_needs(choice, terms(min_recall=0.99, budget=15)).expected_recall == pytest.approx(0.5)
+    assert cover_needs(choice, terms(forbidden=frozenset({1}))).expected_recall == pytest.approx(0.9)
+
+
+def test_copies_of_what_is_chosen_are_not_missing() -> None:
+    choice = offer([0.9, 0.85, 0.01], copies=frozenset({0, 1}), recall_without=[0.0, 0.0, 0.95])
+
+    assert cover_needs(choice, terms()).expected_recall == pytest.approx(0.95)
+
+
+def test_under_a_budget_a_recall_gives_up_what_it_needs_least() -> None:
+    choice = offer([0.02, 0.03, 0.01], recall_without=[0.9, 0.5, 0.0])
+
+    cover = cover_needs(choice, terms(budget=20, min_recall=0.99))
+
+    assert chosen(cover) == [(2, CARD), (1, CARD)]
+    assert [(each.place, each.exclusion) for each in cover.omitted] == [(0, Exclusion.OVER_BUDGET)]
+
+
+@pytest.mark.parametrize(
+    ("budget", "is_cut"), [(1_000, False), (200, False), (199, True), (100, True), (20, True), (15, True)]
+)
+def test_a_cover_tells_whether_the_budget_cut_anything(budget: int, is_cut: bool) -> None:  # noqa: FBT001
+    assert cover_needs(offer([0.9, 0.0], [0.0, 0.9]), terms(budget, size=2)).is_cut is is_cut
 
 
 CHANCES = st.integers(0, 100).map(lambda percent: percent / 100)

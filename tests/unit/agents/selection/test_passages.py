@@ -99,13 +99,3 @@ def test_what_every_agent_says_tells_little(embedder: WordllamaEmbedder) -> None
         return float(scores[-1] - scores[-2])
 
     assert lead(weighed) > lead(plain)
-
-
-def test_copies_are_alike_and_others_are_not(embedder: WordllamaEmbedder) -> None:
-    agents = [
-        definition("x", "Mends clothes with needle and thread."),
-        definition("y", "Mends clothes with a needle and thread."),
-        definition("z", "Deploys services to Kubernetes."),
-    ]
-
-    assert PassageIndex.build(agents, embedder, KNOBS).alike(0).tolist() == [True, True, False]
