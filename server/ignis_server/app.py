@@ -13,7 +13,7 @@ from ignis.telemetry.v1 import telemetry_pb2
 from ignis.workflow.v1 import workflow_pb2
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.search import AgentSearch
-from ignis_server.agents.selection.embedding import load_wordllama
+from ignis_server.agents.selection.embedding import load_embedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.service import AgentLoaderService
 from ignis_server.agents.snapshot import Snapshot, compile_snapshot
@@ -97,7 +97,7 @@ def load_snapshot(paths: tuple[Path, ...], clock: Clock, signals: Signals) -> Sn
     snapshot = compile_snapshot(
         sources,
         tokenizer=load_o200k_base(),
-        selector=HybridSelector(load_wordllama()),
+        selector=HybridSelector(load_embedder()),
         clock=clock,
         signals=signals,
     )

@@ -14,7 +14,7 @@ from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFormat, Project, Severity
-from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import compile_snapshot
 from ignis_server.agents.source import Sources, read_directories
@@ -95,7 +95,7 @@ WANTED = {
 
 
 def test_the_202_subagents_give_a_set_that_an_expert_would_nod_at(
-    tokenizer: TiktokenTokenizer, embedder: WordllamaEmbedder
+    tokenizer: TiktokenTokenizer, embedder: StaticEmbedder
 ) -> None:
     sources = read_directories((CATALOGS / "wshobson-agents",))
     subagents = Sources(tuple(file for file in sources.files if "/agents/" in file.path), ())

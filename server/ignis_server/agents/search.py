@@ -48,10 +48,9 @@ class AgentSearch:
         began = self._clock.elapsed_seconds()
         snapshot = self._snapshot()
         relevance = snapshot.index.relevance(needs_of_text(query))
-        chances = relevance.chances()
         admitted = snapshot.admitted(agent_filter)
         telling = admitted & ((relevance.lexical > 0).any(axis=0) | (relevance.answers >= ANSWERS).any(axis=0))
-        order = [int(place) for place in np.argsort(-chances, kind="stable") if telling[place]]
+        order = [int(place) for place in np.argsort(-relevance.chances, kind="stable") if telling[place]]
         explainer = Explainer(snapshot.index, relevance)
         found = tuple(
             Found(snapshot.catalog.agents[place], start + number, explainer.evidence_for(place))

@@ -8,7 +8,7 @@ import pytest
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFilter, AgentFormat, Project, TokenPrices
 from ignis_server.agents.search import AgentSearch
-from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import Snapshot, compile_snapshot
 from ignis_server.agents.source import read_directories
@@ -26,7 +26,7 @@ def signals() -> RecordedSignals:
 
 
 @pytest.fixture
-def make(tmp_path: Path, embedder: WordllamaEmbedder, signals: RecordedSignals) -> Make:
+def make(tmp_path: Path, embedder: StaticEmbedder, signals: RecordedSignals) -> Make:
     def snapshot(files: dict[str, str] | None = None) -> Snapshot:
         return compile_snapshot(
             read_directories((write_files(tmp_path, files or FILES),)),

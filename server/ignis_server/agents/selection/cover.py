@@ -110,7 +110,7 @@ class CoverKnobs:
     """
 
     min_answer: float = 0.05
-    min_share: float = 0.2
+    min_share: float = 0.15
     min_gain: float = 0.05
     min_evidence: float = 0.02
 

@@ -1,4 +1,4 @@
-"""Meaning as vectors: the port, and wordllama's static embeddings from its own wheel."""
+"""Meaning as vectors: the port, and a table of static embeddings that a larger model has taught."""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as SubwordTokenizer
 
-__all__ = ["Embedder", "Subwords", "Vectors", "WordllamaEmbedder", "load_wordllama"]
+from ignis_server.agents.selection.distilled import Distilled
+
+__all__ = ["Embedder", "StaticEmbedder", "Subwords", "Vectors", "load_embedder", "load_wordllama"]
 
 Vectors = NDArray[np.float32]
 
@@ -66,19 +68,23 @@ class Embedder(Protocol):
         ...
 
 
-class WordllamaEmbedder:
-    """wordllama's table: 0.1 ms a request on a CPU, no network, no model server.
+class StaticEmbedder:
+    """A table and its tokenizer: 0.1 ms a request on a CPU, no network, no model server.
 
     Pools by itself rather than through `WordLlamaInference.embed`, which knows no weights and pads each batch to
     its longest text: three times slower on passages of uneven length.
+
+    Attributes:
+        table: A vector for each subword; not to be changed.
+        tokenizer: What takes texts apart into these subwords.
     """
 
     def __init__(self, table: Vectors, tokenizer: SubwordTokenizer, *, name: str) -> None:
-        self._table = table
-        self._tokenizer = tokenizer
+        self.table = table
+        self.tokenizer = tokenizer
         self._name = name
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
 
     @property
     def name(self) -> str:
@@ -88,19 +94,19 @@ class WordllamaEmbedder:
     @property
     def dimensions(self) -> int:
         """Length of each vector."""
-        return int(self._table.shape[1])
+        return int(self.table.shape[1])
 
     @property
     def vocabulary_size(self) -> int:
         """How many subwords the table has."""
-        return len(self._table)
+        return len(self.table)
 
     def subwords(self, texts: Sequence[str]) -> Subwords:
         """Take texts apart."""
         ids = [
             np.array(encoding.ids, np.int32)
             for start in range(0, len(texts), TEXTS_AT_ONCE)
-            for encoding in self._tokenizer.encode_batch_fast(
+            for encoding in self.tokenizer.encode_batch_fast(
                 [text.strip()[:MAX_CHARACTERS] for text in texts[start : start + TEXTS_AT_ONCE]],
                 add_special_tokens=False,
             )
@@ -114,14 +120,25 @@ class WordllamaEmbedder:
         pooled = np.zeros((len(subwords), self.dimensions), np.float32)
         for row, start, end in zip(pooled, subwords.starts, subwords.starts[1:], strict=False):
             ids = subwords.ids[start:end]
-            np.matmul(weights[ids], self._table[ids], out=row)
+            np.matmul(weights[ids], self.table[ids], out=row)
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         np.divide(pooled, lengths, out=pooled, where=lengths > 0)
         return pooled
 
 
-def load_wordllama() -> WordllamaEmbedder:
-    """Load the model that wordllama's wheel carries; about half a second and 100 MB.
+def load_embedder() -> StaticEmbedder:
+    """Load wordllama's table with what it was taught; about half a second and 100 MB.
+
+    Raises:
+        FileNotFoundError: The installed wheel carries no model.
+        ValueError: It carries another model than the one that was taught.
+    """
+    plain = load_wordllama()
+    return StaticEmbedder(Distilled.read().added_to(plain.table), plain.tokenizer, name=f"distilled-1+{plain.name}")
+
+
+def load_wordllama() -> StaticEmbedder:
+    """Load the model that wordllama's wheel carries, as it is.
 
     Raises:
         FileNotFoundError: The installed wheel carries no model.
@@ -131,7 +148,7 @@ def load_wordllama() -> WordllamaEmbedder:
     import wordllama  # noqa: PLC0415 - slow to import, and only a server needs it
 
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
-    return WordllamaEmbedder(
+    return StaticEmbedder(
         np.ascontiguousarray(model.embedding, np.float32),
         model.tokenizer,
         name=f"wordllama-{wordllama.__version__}-l2_supercat-256",

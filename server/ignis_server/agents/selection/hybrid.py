@@ -34,6 +34,8 @@ __all__ = ["HybridEvidence", "HybridIndex", "HybridSelector"]
 MIN_SPREAD = 0.05
 # Keeps the logarithm of a share finite where no word is found.
 LEAST_SHARE = 0.0125
+# Keeps the logarithm of what is left of certainty finite.
+ALMOST_CERTAIN = 1 - 1e-6
 
 
 class HybridSelector:
@@ -104,17 +106,28 @@ class HybridIndex:
         """Weigh every agent against every need."""
         if not needs:
             nothing = np.zeros((0, self._words.size), np.float32)
-            unneeded = np.ones(self._words.size)
-            return Relevance((), np.zeros(0, np.float32), nothing, nothing, unneeded, nothing, nothing, nothing)
+            return Relevance(
+                needs=(),
+                answerable=np.zeros(0, np.float32),
+                chances=np.zeros(self._words.size, np.float32),
+                answers=nothing,
+                standing=nothing,
+                recall_without=np.ones(self._words.size),
+                lexical=nothing,
+                semantic=nothing,
+                spelling=nothing,
+            )
         evidence = self.evidence(needs)
         answerable = self._answerable(evidence)[evidence.paragraph_of]
         best = evidence.best_of_paragraph()
         standing = self._standing(evidence.score, best)
+        answers = answerable[:, None] * self._relevant(evidence.score)
         affinities = np.exp(self._knobs.affinity * (evidence.score - best))
         return Relevance(
             needs=tuple(needs),
             answerable=answerable,
-            answers=answerable[:, None] * self._relevant(evidence.score) * affinities,
+            chances=_any_of(answers),
+            answers=answers * affinities,
             standing=standing,
             recall_without=self._recall_without(standing, answerable),
             lexical=evidence.words / np.maximum(evidence.words.max(axis=1, keepdims=True), np.finfo(np.float32).tiny),
@@ -198,14 +211,15 @@ class HybridIndex:
         return recalls
 
     def _relevant(self, scores: Scores) -> Scores:
-        """Return the chance that an agent is relevant where the catalog answers: kinds compete with each other.
+        """Return the chance that an agent is relevant where the catalog answers.
 
-        The odds of a softmax over the kinds of agents, recalibrated: relevant agents may be several.
+        The odds of a softmax over the scores, recalibrated: relevant agents may be several. Of each kind the best
+        agent alone is a rival, or copies would take each other's chances.
         """
         knobs = self._knobs
         lags = scores - scores.max(axis=1, keepdims=True)
-        of_kinds = self._kinds.best(np.exp(lags))
-        rivals = of_kinds.sum(axis=1, keepdims=True) - of_kinds[:, self._kinds.labels]
+        shares = np.exp(lags)
+        rivals = self._kinds.best(shares).sum(axis=1, keepdims=True) - shares
         log_odds = lags - np.log(np.maximum(rivals, np.finfo(np.float32).eps))
         return _chances(knobs.relevant_offset + knobs.relevant_per_log_odds * log_odds)
 
@@ -271,3 +285,10 @@ def _likely(scores: Scores, paragraph_of: NDArray[np.int64], count: int) -> NDAr
 def _chances(log_odds: NDArray[np.floating]) -> Scores:
     chances: Scores = (1 / (1 + np.exp(-log_odds))).astype(np.float32)
     return chances
+
+
+def _any_of(chances: Scores) -> Scores:
+    """Return for each column the chance that any of its chances comes true, as if they were independent."""
+    misses = np.log1p(-np.minimum(chances, ALMOST_CERTAIN), dtype=np.float64).sum(axis=0)
+    any_of: Scores = (-np.expm1(misses)).astype(np.float32)
+    return any_of

@@ -72,23 +72,23 @@ class SelectionKnobs:
     sentence_share: float = 0.5
     clause_share: float = 0.25
     prior_agents: float = 20.0
-    usual_meaning: tuple[float, float] = (0.07, 0.084)
+    usual_meaning: tuple[float, float] = (0.138, 0.081)
     usual_spelling: tuple[float, float] = (0.041, 0.036)
     standing_share: float = 0.35
-    answerable_offset: float = -3.17
-    answerable_per_cosine: float = 10.24
-    answerable_per_log_share: float = 0.387
-    relevant_offset: float = 0.3
-    relevant_per_log_odds: float = 0.98
+    answerable_offset: float = -4.52
+    answerable_per_cosine: float = 11.6
+    answerable_per_log_share: float = 0.463
+    relevant_offset: float = 0.45
+    relevant_per_log_odds: float = 1.03
     affinity: float = 3.0
     promises: tuple[Promise, ...] = (
-        Promise(recall=0.5, least_answerable=0.124, cut_off=2.62),
-        Promise(recall=0.6, least_answerable=0.1206, cut_off=1.93),
-        Promise(recall=0.7, least_answerable=0.1186, cut_off=1.26),
-        Promise(recall=0.8, least_answerable=0.1018, cut_off=0.26),
-        Promise(recall=0.85, least_answerable=0.0954, cut_off=-0.37),
-        Promise(recall=0.9, least_answerable=0.0815, cut_off=-0.81),
-        Promise(recall=0.95, least_answerable=0.0503, cut_off=-1.58),
-        Promise(recall=0.97, least_answerable=0.0403, cut_off=-2.07),
-        Promise(recall=0.99, least_answerable=0.031, cut_off=-2.57),
+        Promise(recall=0.5, least_answerable=0.1214, cut_off=1.83),
+        Promise(recall=0.6, least_answerable=0.1018, cut_off=1.2),
+        Promise(recall=0.7, least_answerable=0.0865, cut_off=0.66),
+        Promise(recall=0.8, least_answerable=0.0666, cut_off=-0.19),
+        Promise(recall=0.85, least_answerable=0.0654, cut_off=-0.66),
+        Promise(recall=0.9, least_answerable=0.0406, cut_off=-1.07),
+        Promise(recall=0.95, least_answerable=0.0325, cut_off=-1.54),
+        Promise(recall=0.97, least_answerable=0.0187, cut_off=-2.04),
+        Promise(recall=0.99, least_answerable=0.0172, cut_off=-2.86),
     )

@@ -18,8 +18,6 @@ from ignis_server.agents.selection.words import Word
 
 __all__ = ["MatchedWord", "Relevance", "SelectionIndex", "Selector"]
 
-ALMOST_CERTAIN = 1 - 1e-6
-
 
 @dataclass(frozen=True, slots=True)
 class MatchedWord:
@@ -36,7 +34,9 @@ class Relevance:
     Attributes:
         needs: What was asked for, a need for each row.
         answerable: For each need, the chance that the catalog has anybody for it, 0 to 1.
-        answers: The chance that the agent answers the need, 0 to 1; choices are made by it.
+        chances: For each agent, the chance that it answers anything at all, 0 to 1; the catalog is ranked by it.
+        answers: The chance that the agent answers the need and not rather another of its paragraph, 0 to 1; choices
+            are made by it.
         standing: How far the agent stands out for the need, in points of score; higher is better.
         recall_without: For each agent, the share of the relevant agents that is expected in a bundle of all that stand
             out further for some need, 0 to 1: a bundle that is to hold more than that has to hold this agent too.
@@ -47,18 +47,13 @@ class Relevance:
 
     needs: tuple[Need, ...]
     answerable: Scores
+    chances: Scores
     answers: Scores
     standing: Scores
     recall_without: NDArray[np.float64]
     lexical: Scores
     semantic: Scores
     spelling: Scores
-
-    def chances(self) -> Scores:
-        """Return the chance that each agent answers anything at all; the catalog is ranked by it."""
-        misses = np.log1p(-np.minimum(self.answers, ALMOST_CERTAIN), dtype=np.float64).sum(axis=0)
-        chances: Scores = (-np.expm1(misses)).astype(np.float32)
-        return chances
 
 
 class SelectionIndex(Protocol):

@@ -64,7 +64,7 @@ def test_the_greatest_gain_is_taken_first_and_what_adds_little_is_not() -> None:
 
 
 def test_an_agent_that_answers_what_others_answer_is_redundant() -> None:
-    cover = cover_needs(offer([0.99, 0.98, 0.15]), terms())
+    cover = cover_needs(offer([0.99, 0.98, 0.1]), terms())
 
     assert chosen(cover) == [(0, FULL)]
     assert [(each.place, each.exclusion) for each in cover.omitted] == [

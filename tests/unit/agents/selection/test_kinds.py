@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ignis_server.agents.selection import kinds
-from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.kinds import Kinds
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=12)
 
 
-def test_copies_are_of_one_kind_and_others_are_not(embedder: WordllamaEmbedder) -> None:
+def test_copies_are_of_one_kind_and_others_are_not(embedder: StaticEmbedder) -> None:
     texts = [
         "Mends clothes with needle and thread.",
         "Deploys services to Kubernetes.",

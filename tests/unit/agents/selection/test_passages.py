@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from ignis_server.agents.model import AgentDefinition, AgentFormat
-from ignis_server.agents.selection.embedding import TEXTS_AT_ONCE, Vectors, WordllamaEmbedder
+from ignis_server.agents.selection.embedding import TEXTS_AT_ONCE, StaticEmbedder, Vectors, load_wordllama
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.passages import MAX_PASSAGES, PassageIndex, passages_of
 
 KNOBS = SelectionKnobs()
 
 
-def vectors(embedder: WordllamaEmbedder, texts: list[str]) -> Vectors:
+def vectors(embedder: StaticEmbedder, texts: list[str]) -> Vectors:
     return embedder.embed(embedder.subwords(texts), np.ones(embedder.vocabulary_size, np.float32))
 
 
@@ -50,34 +50,34 @@ def test_a_long_body_has_longer_passages_and_not_more() -> None:
     assert " ".join(passages).count("the step number") == 1_000
 
 
-def test_vectors_have_length_one_or_none(embedder: WordllamaEmbedder) -> None:
+def test_vectors_have_length_one_or_none(embedder: StaticEmbedder) -> None:
     found = vectors(embedder, ["mend clothes", "", " ", "mend"])
 
     assert found.shape == (4, embedder.dimensions)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0, 0, 1], atol=1e-5)
 
 
-def test_nothing_to_embed_gives_no_rows(embedder: WordllamaEmbedder) -> None:
+def test_nothing_to_embed_gives_no_rows(embedder: StaticEmbedder) -> None:
     assert vectors(embedder, []).shape == (0, embedder.dimensions)
 
 
-def test_vectors_are_those_of_wordllama_itself(embedder: WordllamaEmbedder) -> None:
+def test_vectors_without_what_was_taught_are_those_of_wordllama_itself() -> None:
     texts = ["Mend clothes.", "Deploy to Kubernetes with Helm charts and probes", "späße ✓", "x"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import wordllama  # noqa: PLC0415 - slow, and needed here only
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
-    np.testing.assert_allclose(vectors(embedder, texts), np.asarray(model.embed(texts, norm=True)), atol=1e-5)
+    np.testing.assert_allclose(vectors(load_wordllama(), texts), np.asarray(model.embed(texts, norm=True)), atol=1e-5)
 
 
-def test_more_texts_than_are_taken_apart_at_once_are_all_there(embedder: WordllamaEmbedder) -> None:
+def test_more_texts_than_are_taken_apart_at_once_are_all_there(embedder: StaticEmbedder) -> None:
     texts = [f"mend coat number {number}" for number in range(2 * TEXTS_AT_ONCE + 1)]
 
     np.testing.assert_array_equal(vectors(embedder, texts)[-1:], vectors(embedder, texts[-1:]))
 
 
-def test_the_best_passage_of_each_agent_counts(embedder: WordllamaEmbedder) -> None:
+def test_the_best_passage_of_each_agent_counts(embedder: StaticEmbedder) -> None:
     agents = [definition("Bake the bread.\n\nTune the database."), definition("Bake the bread."), definition("")]
     index = PassageIndex.build(agents, embedder, KNOBS)
 
@@ -88,7 +88,7 @@ def test_the_best_passage_of_each_agent_counts(embedder: WordllamaEmbedder) -> N
     assert best[0, 1] < 0.9
 
 
-def test_what_every_agent_says_tells_little(embedder: WordllamaEmbedder) -> None:
+def test_what_every_agent_says_tells_little(embedder: StaticEmbedder) -> None:
     trades = ["bakes bread", "tunes databases", "mends clothes", "keeps bees", "paints walls"]
     agents = [definition("", f"An expert who {trade}.") for trade in trades]
     weighed = PassageIndex.build(agents, embedder, replace(KNOBS, rarity_exponent=1.0))

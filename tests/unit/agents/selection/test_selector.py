@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignis_server.agents.selection.embedding import WordllamaEmbedder
+from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.selection.needs import Need
 from support.catalogs import FILES, catalog_of
@@ -26,7 +26,7 @@ NEEDS = tuple(
 
 
 def test_each_need_is_answered_by_its_agent_and_a_foreign_one_by_nobody(
-    tmp_path: Path, embedder: WordllamaEmbedder
+    tmp_path: Path, embedder: StaticEmbedder
 ) -> None:
     catalog = catalog_of(tmp_path)
 
@@ -37,7 +37,7 @@ def test_each_need_is_answered_by_its_agent_and_a_foreign_one_by_nobody(
     assert (relevance.answers.max(axis=1) > 0.25).tolist() == [True, True, True, True, False]
 
 
-def test_chances_are_chances(tmp_path: Path, embedder: WordllamaEmbedder) -> None:
+def test_chances_are_chances(tmp_path: Path, embedder: StaticEmbedder) -> None:
     relevance = HybridSelector(embedder).compile(catalog_of(tmp_path)).relevance(NEEDS)
 
     for scores, least in ((relevance.answers, 0), (relevance.lexical, 0), (relevance.semantic, -1)):
@@ -49,7 +49,7 @@ def test_chances_are_chances(tmp_path: Path, embedder: WordllamaEmbedder) -> Non
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_order_in_which_files_are_found_changes_nothing(
-    tmp_path: Path, embedder: WordllamaEmbedder, seed: int
+    tmp_path: Path, embedder: StaticEmbedder, seed: int
 ) -> None:
     shuffled = list(FILES.items())
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - no secret
@@ -60,7 +60,7 @@ def test_the_order_in_which_files_are_found_changes_nothing(
     np.testing.assert_array_equal(one.answers, other.answers)
 
 
-def test_a_catalog_of_one_agent_answers_what_it_can(tmp_path: Path, embedder: WordllamaEmbedder) -> None:
+def test_a_catalog_of_one_agent_answers_what_it_can(tmp_path: Path, embedder: StaticEmbedder) -> None:
     name = "backend/postgres-dba.md"
     index = HybridSelector(embedder).compile(catalog_of(tmp_path, {name: FILES[name]}))
 
@@ -69,9 +69,9 @@ def test_a_catalog_of_one_agent_answers_what_it_can(tmp_path: Path, embedder: Wo
     assert answers[0, 0] > 0.25 > answers[1, 0]
 
 
-def test_no_needs_have_no_answers(tmp_path: Path, embedder: WordllamaEmbedder) -> None:
+def test_no_needs_have_no_answers(tmp_path: Path, embedder: StaticEmbedder) -> None:
     assert HybridSelector(embedder).compile(catalog_of(tmp_path)).relevance(()).answers.shape == (0, 8)
 
 
-def test_the_version_names_method_and_model(embedder: WordllamaEmbedder) -> None:
+def test_the_version_names_method_and_model(embedder: StaticEmbedder) -> None:
     assert HybridSelector(embedder).version == f"hybrid-2+{embedder.name}"
