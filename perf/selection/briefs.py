@@ -25,11 +25,14 @@ class Brief:
 
 
 def briefs_of(labelled: LabelledSet, count: int, *, seed: int = 0) -> Iterator[Brief]:
-    """Compose briefs of 2 to 6 requests each, drawn without repetition; equal seeds give equal briefs."""
+    """Compose briefs of 2 to 6 requests each, or of all if there are fewer, drawn without repetition.
+
+    Equal seeds give equal briefs.
+    """
     drawn = random.Random(seed)  # noqa: S311 - no secret
     for number in range(count):
         size = FEWEST_REQUESTS + number % (MOST_REQUESTS - FEWEST_REQUESTS + 1)
-        rows = drawn.sample(range(len(labelled.queries)), size)
+        rows = drawn.sample(range(len(labelled.queries)), min(size, len(labelled.queries)))
         yield Brief(_joined([labelled.queries[row] for row in rows]), np.logical_or.reduce(labelled.relevant[rows]))
 
 

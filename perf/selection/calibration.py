@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from ignis_server.agents.selection.hybrid import LEAST_SHARE, HybridEvidence, HybridIndex, HybridSelector
 from ignis_server.agents.selection.knobs import Promise, SelectionKnobs
@@ -162,6 +161,8 @@ def _logistic(
     labels: Sequence[NDArray[np.int64]],
     weights: Sequence[NDArray[np.float64]],
 ) -> tuple[float, ...]:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only there with the extra `bench`
+
     model = LogisticRegression(C=1e4).fit(
         np.concatenate(features), np.concatenate(labels), sample_weight=np.concatenate(weights)
     )

@@ -26,9 +26,9 @@ from scipy.sparse import csr_matrix
 from ignis_server.agents.selection.distilled import DISTILLED, Distilled
 from ignis_server.agents.selection.embedding import StaticEmbedder, load_wordllama
 
-__all__ = ["Lesson", "main", "taught"]
+__all__ = ["Lesson", "divergence_gradient", "main", "taught"]
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def taught(embedder: StaticEmbedder, texts: list[str], vectors: Floats, lesson: 
     adam = _Adam(table)
     for rows, rate in _batches(np.flatnonzero(np.diff(shares.indptr)), lesson):
         batch = shares[rows]
-        touched, gradient = _gradient(batch, table, vectors[rows], lesson.temperature)
+        touched, gradient = divergence_gradient(batch, table, vectors[rows], lesson.temperature)
         adam.step(table, touched, gradient, rate)
     return table
 
@@ -104,7 +104,7 @@ def _warmth(share: float, warm_up: float = 0.1) -> float:
     return float(1 + np.cos(np.pi * (share - warm_up) / (1 - warm_up))) / 2
 
 
-def _gradient(
+def divergence_gradient(
     shares: csr_matrix, table: Floats, vectors: Floats, temperature: float
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return the rows that a batch touches, and the gradient of the mean Kullback-Leibler divergence for them."""

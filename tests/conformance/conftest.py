@@ -2,4 +2,6 @@
 
 import os
 
-collect_ignore = [] if "IGNIS_CATALOGS" in os.environ else ["test_real_catalogs.py"]
+NEEDED = {"test_real_catalogs.py": "IGNIS_CATALOGS", "test_selection.py": "IGNIS_BENCHMARKS"}
+
+collect_ignore = [name for name, variable in NEEDED.items() if variable not in os.environ]
