@@ -62,7 +62,13 @@ class AgentLoader:
         weighed = snapshot.index.relevance(needs_of(project))
         relevance, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
         admitted = snapshot.admitted(project.filter)
-        offer = Offer(catalog.agents, relevance.answers, snapshot.index.kinds, relevance.recall_without)
+        offer = Offer(
+            agents=catalog.agents,
+            answers=relevance.answers,
+            kinds=snapshot.index.kinds,
+            recall_without=relevance.recall_without,
+            chances=relevance.chances,
+        )
         terms = Terms(
             budget_tokens=budget_tokens,
             admitted=admitted,
@@ -148,12 +154,13 @@ def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tupl
     mentions = names.mentions_in(text) if relevance.needs else ()
     if not mentions:
         return relevance, ()
-    answers = relevance.answers.copy()
+    answers, chances = relevance.answers.copy(), relevance.chances.copy()
     best = answers.max(axis=0)
     named = tuple(dict.fromkeys(max(places, key=lambda place: (best[place], -place)) for places in mentions))
     for place in named:
         answers[int(np.argmax(answers[:, place])), place] = CERTAIN
-    return replace(relevance, answers=answers), named
+    chances[[*named]] = CERTAIN
+    return replace(relevance, answers=answers, chances=chances), named
 
 
 def _bundle(snapshot: Snapshot, explainer: Explainer, cover: Cover) -> Bundle:

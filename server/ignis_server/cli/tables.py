@@ -95,8 +95,7 @@ def _answered(evidence: Evidence, loaded: Loaded) -> str:
 
 
 def _expected(recall: float | None) -> str:
-    """Tell the expected recall in the words of what it is: a lower bound for the mean, in steps."""
-    return f"; expected recall at least {recall:.0%}" if recall else ""
+    return "" if recall is None else f"; expected recall {recall:.0%}"
 
 
 def _more_for(unbounded: UnboundedBundle) -> str:

@@ -131,12 +131,14 @@ class Offer:
         kinds: The kind of each agent. Agents of one kind answer the same, however uncertain that is, so no other is
             taken beside one unless it is required, or a recall is.
         recall_without: For each agent the recall that can be had without it, 0 to 1.
+        chances: For each agent the chance that it answers anything at all, 0 to 1.
     """
 
     agents: Sequence[CatalogAgent]
     answers: Scores
     kinds: NDArray[np.int64]
     recall_without: NDArray[np.float64]
+    chances: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,10 +287,17 @@ def _allowed(offer: Offer, terms: Terms, knobs: CoverKnobs) -> NDArray[np.bool_]
 
 
 def _expected_recall(offer: Offer, terms: Terms, taken: frozenset[int]) -> float:
-    """Return the recall that can be had without any of the agents that are missing; copies of taken ones are not."""
-    missing = terms.admitted & ~np.isin(offer.kinds, offer.kinds[[*taken]])
-    missing[[*terms.forbidden, *taken]] = False
-    return float(offer.recall_without[missing].min(initial=1.0))
+    """Return the greater of two: the highest promise that is kept, and the share that is held of all chances.
+
+    A promise is kept without any of the agents that are missing. Copies of agents taken are not missing.
+    """
+    considered = terms.admitted.copy()
+    considered[[*terms.forbidden]] = False
+    considered[[*taken]] = True
+    held = considered & np.isin(offer.kinds, offer.kinds[[*taken]])
+    kept = float(offer.recall_without[considered & ~held].min(initial=1.0))
+    chances = float(offer.chances[considered].sum(dtype=np.float64))
+    return max(kept, float(offer.chances[held].sum(dtype=np.float64)) / chances if chances else 0.0)
 
 
 def _omitted(

@@ -144,8 +144,8 @@ def from_loaded(loaded: Loaded) -> pb.LoadAgentsResponse:
         # Without sessions every answer begins an epoch, whose name is its content's.
         epoch=pb.Epoch(id=loaded.bundle.digest, reason=pb.EPOCH_REASON_INITIAL),
         cache_outcome=pb.CACHE_OUTCOME_COMPUTED,
-        expected_recall=loaded.expected_recall,
-        least_score=None if loaded.least_score is None else round(loaded.least_score, EVIDENCE_DIGITS),
+        expected_recall=_rounded(loaded.expected_recall),
+        least_score=_rounded(loaded.least_score),
         unbounded=_from_unbounded(loaded.unbounded) if loaded.unbounded else None,
     )
 
@@ -155,8 +155,12 @@ def _from_unbounded(unbounded: Unbounded) -> pb.UnboundedBundle:
         tokens=unbounded.tokens,
         added_agent_ids=unbounded.added[:MAX_ADDED_AGENTS],
         added_more_count=max(0, len(unbounded.added) - MAX_ADDED_AGENTS),
-        expected_recall=unbounded.expected_recall,
+        expected_recall=_rounded(unbounded.expected_recall),
     )
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, EVIDENCE_DIGITS)
 
 
 def _from_bundle(bundle: Bundle) -> pb.Bundle:

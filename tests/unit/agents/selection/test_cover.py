@@ -1,5 +1,6 @@
 """Choosing under a budget."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ def offer(
     agents: list[CatalogAgent] | None = None,
     copies: frozenset[int] = frozenset(),
     recall_without: list[float] | None = None,
+    chances: list[float] | None = None,
 ) -> Offer:
     """Return an offer of agents whose chances are given need by need; `copies` are of one kind."""
     answers = np.array(rows, np.float32)
@@ -45,6 +47,7 @@ def offer(
         answers,
         kinds,
         np.array(recall_without or [1.0] * size),
+        np.array(chances or [0.0] * size, np.float32),
     )
 
 
@@ -163,7 +166,7 @@ def test_a_budget_below_the_required_cards_names_them_all() -> None:
 
 
 def test_no_needs_give_nothing() -> None:
-    nothing = Offer([agent(0)], np.zeros((0, 1), np.float32), np.array([0]), np.ones(1))
+    nothing = Offer([agent(0)], np.zeros((0, 1), np.float32), np.array([0]), np.ones(1), np.zeros(1, np.float32))
 
     assert cover_needs(nothing, terms(size=1)) == Cover((), (), 0, is_cut=False, expected_recall=1.0, least_answer=0.05)
 
@@ -184,6 +187,16 @@ def test_the_expected_recall_is_what_can_be_had_without_the_best_that_is_missing
     assert cover_needs(choice, terms(min_recall=0.99)).expected_recall == 1.0
     assert cover_needs(choice, terms(min_recall=0.99, budget=15)).expected_recall == pytest.approx(0.5)
     assert cover_needs(choice, terms(forbidden=frozenset({1}))).expected_recall == pytest.approx(0.9)
+
+
+def test_where_no_promise_is_kept_the_share_of_all_chances_is_expected() -> None:
+    choice = offer([0.9, 0.01, 0.02], recall_without=[0.0, 0.0, 0.3], chances=[0.8, 0.15, 0.05])
+
+    assert chosen(cover_needs(choice, terms())) == [(0, FULL)]
+    assert cover_needs(choice, terms()).expected_recall == pytest.approx(0.8)
+    assert cover_needs(choice, terms(forbidden=frozenset({1}))).expected_recall == pytest.approx(0.8 / 0.85)
+    admitted = np.array([True, False, True])
+    assert cover_needs(choice, replace(terms(), admitted=admitted)).expected_recall == pytest.approx(0.8 / 0.85)
 
 
 def test_copies_of_what_is_chosen_are_not_missing() -> None:
