@@ -73,8 +73,17 @@ stubs: # As gen, with the PYTHON and into the OUT that are given; protoc finds i
 		--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
 
 .PHONY: bench
-bench: $(VENV)/.test ## Measure compilation, memory and latency, and write perf/results/
+bench: $(VENV)/.test ## Measure compilation, memory and latency of loading
 	@$(BIN)/python -m perf.loading
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.server
+	@echo "==> Installing the peers that selection is compared with"
+	@$(INSTALL) -e '.[bench]' $(PROGRESS)
+	@touch $@
+
+.PHONY: bench-selection
+bench-selection: $(VENV)/.bench ## Measure selection on the labelled sets below IGNIS_BENCHMARKS, beside its peers
+	@$(BIN)/python -m perf.selection --out perf/results
 
 .PHONY: clean
 clean: ## Remove what the other targets made

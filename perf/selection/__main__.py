@@ -17,7 +17,6 @@ for, briefs of several needs, requests that nobody answers, and catalogs of 500 
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,8 +24,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ignis_server.agents.tokenizer import load_o200k_base
-from perf.selection.labelled import LabelledSet
+from perf.selection.datasets import add_options, progress, read_sets
 from perf.selection.methods import METHODS
 from perf.selection.plots import draw
 from perf.selection.report import markdown, print_tables
@@ -43,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, measure, print, and write what is asked for."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.queries < 0:
-        parser.error(f"--queries {options.queries}: say how many requests of each set to take; 0 takes all")
-    results = measure(_sets(parser, options), list(dict.fromkeys(options.method or METHODS)), _progress)
+    results = measure(read_sets(parser, options), list(dict.fromkeys(options.method or METHODS)), progress)
     if options.out:
         _write(results, options.out)
     if options.json:
@@ -58,12 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m perf.selection", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--dataset", type=Path, action="append", metavar="DIR", help="a labelled set; default: all of $IGNIS_BENCHMARKS"
-    )
-    parser.add_argument(
-        "--queries", type=int, default=QUERIES, metavar="N", help="of each set, evenly spaced (default 500; 0 for all)"
-    )
+    add_options(parser, queries=QUERIES)
     parser.add_argument(
         "--method", action="append", choices=METHODS, metavar="NAME", help=f"default: all of {', '.join(METHODS)}"
     )
@@ -74,26 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sets(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[LabelledSet]:
-    folder = os.environ.get("IGNIS_BENCHMARKS")
-    directories = options.dataset or (folder and sorted(each for each in Path(folder).iterdir() if each.is_dir()))
-    if not directories:
-        parser.error("no labelled set: say --dataset DIR, or set IGNIS_BENCHMARKS to a folder of sets")
-    tokenizer = load_o200k_base()
-    sets = []
-    for directory in directories:
-        _progress(f"reading {directory}")
-        try:
-            sets.append(LabelledSet.read(directory, tokenizer, most_queries=options.queries or None))
-        except (OSError, ValueError) as error:
-            parser.error(f"{directory} is no labelled set: {error}")
-    return sets
-
-
-def _progress(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
-
-
 def _write(results: Results, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "selection.json").write_text(json.dumps(asdict(results), indent=2) + "\n", encoding="utf-8")
@@ -101,7 +72,7 @@ def _write(results: Results, folder: Path) -> None:
     try:
         draw(results, folder)
     except ImportError:
-        _progress("no plots: matplotlib is not installed: pip install 'ignis-agents[bench]'")
+        progress("no plots: matplotlib is not installed: pip install 'ignis-agents[bench]'")
 
 
 if __name__ == "__main__":

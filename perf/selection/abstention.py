@@ -73,7 +73,7 @@ def abstention_of(
 
 
 def _threshold(own: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
-    """Return the highest threshold below which no more than the allowed recall is lost."""
+    """Return the highest threshold below which no more than the allowed recall is lost; infinite if all may be lost."""
     order = np.argsort(own, kind="stable")
     lost = np.cumsum(recall[order]) / len(recall)
-    return float(own[order][np.searchsorted(lost, LOSS_ALLOWED, "right")])
+    return float(np.append(own[order], np.inf)[np.searchsorted(lost, LOSS_ALLOWED, "right")])

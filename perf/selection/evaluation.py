@@ -115,4 +115,4 @@ def _kb(method: Method, labelled: LabelledSet) -> float:
 
 
 def _saved(curve: Curve) -> dict[float, float]:
-    return {recall: 1 - curve.loaded_at(recall) for recall in RECALLS}
+    return {recall: max(0.0, 1 - curve.loaded_at(recall)) for recall in RECALLS}

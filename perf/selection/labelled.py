@@ -60,7 +60,8 @@ class LabelledSet:
         Queries that mean no agent of the catalog are left out. Of more than `most_queries`, evenly spaced ones are taken.
 
         Raises:
-            OSError, ValueError: The files are not there, or not of this form.
+            OSError, ValueError: The files are not there, or not of this form; two agents have one id; no query means an
+                agent.
         """
         rows = [AgentRow.model_validate_json(line) for line in _lines(directory / "catalog.jsonl")]
         definitions = [
@@ -71,6 +72,10 @@ class LabelledSet:
         places = {agent.agent_id: place for place, agent in enumerate(catalog.agents)}
         asked = [QueryRow.model_validate_json(line) for line in _lines(directory / "queries.jsonl")]
         asked = [row for row in asked if places.keys() & set(row.relevant)]
+        if len(places) < len(rows):
+            raise ValueError(f"catalog.jsonl has {len(rows)} agents, but {len(places)} ids")
+        if not asked:
+            raise ValueError(f"no query of queries.jsonl means one of the {len(places)} agents")
         if most_queries is not None and len(asked) > most_queries:
             asked = [asked[number * len(asked) // most_queries] for number in range(most_queries)]
         relevant = np.zeros((len(asked), len(places)), bool)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from perf.selection.brief_coverage import BUDGETS
-from perf.selection.evaluation import Evaluation
+from perf.selection.evaluation import MOST_BUILD_SECONDS, Evaluation
 from perf.selection.results import Results
 
 __all__ = ["Table", "markdown", "print_tables", "tables_of"]
@@ -90,6 +90,8 @@ def _methods(title: str, note: str, evaluations: Sequence[Evaluation]) -> Table:
         rows.append((name, *(f"{each:.3f}" for each in worth), *(f"{each:.1%}" for each in saved), *cost))
     worths = ("R@1", "R@5", "R@10", "nDCG@10", "MRR", "all found@10")
     savings = ("saved at recall .95 by a fixed number", "by a cut-off")
+    if any(each.cost.kb_per_agent is None for each in evaluations):
+        note += f" Memory is measured only of an index that is built within {MOST_BUILD_SECONDS:.0f} seconds."
     return Table(title, note, ("method", *worths, *savings, "p50 ms", "p99 ms", "build s", "KB/agent"), tuple(rows))
 
 

@@ -43,6 +43,12 @@ def test_requests_that_find_nothing_cost_nothing_to_turn_away() -> None:
     assert measured.answered_at_loss == pytest.approx(0.5)
 
 
+def test_a_catalog_that_finds_nothing_can_turn_everybody_away() -> None:
+    measured = abstention_of(np.array([0.1, 0.2]), np.zeros(2), {"a": np.array([0.15, 0.9])}, {"a": 1.0})
+
+    assert measured.answered_at_loss == 0.0
+
+
 def test_the_area_is_the_chance_of_telling_a_pair_apart_and_ties_are_halves() -> None:
     own, foreign = np.array([0.3, 0.5, 0.5, 0.8]), np.array([0.1, 0.5, 0.6])
     pairs = [(0.5 if mine == other else float(mine > other)) for mine in own for other in foreign]

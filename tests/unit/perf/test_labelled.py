@@ -43,6 +43,23 @@ def test_a_line_of_another_form_is_an_error(labelled_folder: Path) -> None:
         LabelledSet.read(labelled_folder, WordTokenizer())
 
 
+def test_two_agents_of_one_id_are_an_error(labelled_folder: Path) -> None:
+    catalog = labelled_folder / "catalog.jsonl"
+    lines = catalog.read_text(encoding="utf-8").splitlines(keepends=True)
+    catalog.write_text("".join([*lines, lines[0]]), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="5 agents, but 4 ids"):
+        LabelledSet.read(labelled_folder, WordTokenizer())
+
+
+@pytest.mark.parametrize("emptied", ["catalog.jsonl", "queries.jsonl"])
+def test_a_set_that_asks_nothing_of_its_agents_is_an_error(labelled_folder: Path, emptied: str) -> None:
+    (labelled_folder / emptied).write_text("", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"no query of queries\.jsonl means one of"):
+        LabelledSet.read(labelled_folder, WordTokenizer())
+
+
 def test_briefs_are_requests_in_a_row_and_mean_what_these_mean(labelled_folder: Path) -> None:
     labelled = LabelledSet.read(labelled_folder, WordTokenizer())
 

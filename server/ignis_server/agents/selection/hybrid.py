@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.selection.embedding import Embedder, Vectors
+from ignis_server.agents.selection.kin import kinship
 from ignis_server.agents.selection.kinds import Kinds
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need
@@ -120,7 +121,7 @@ class HybridIndex:
         evidence = self.evidence(needs)
         answerable = self._answerable(evidence)[evidence.paragraph_of]
         best = evidence.best_of_paragraph()
-        standing = self._standing(evidence.score, best)
+        standing = self._standing(evidence, best)
         answers = answerable[:, None] * self._relevant(evidence.score)
         affinities = np.exp(self._knobs.affinity * (evidence.score - best))
         return Relevance(
@@ -194,11 +195,17 @@ class HybridIndex:
         )
         return _chances(log_odds)
 
-    def _standing(self, scores: Scores, best: Scores) -> Scores:
-        """Return how far each agent stands out for each need, by the need itself and by its paragraph in equal parts."""
-        share = self._knobs.standing_share
+    def _standing(self, evidence: HybridEvidence, best: Scores) -> Scores:
+        """Return how far each agent stands out for each need.
+
+        By the need itself and by its paragraph in equal parts, and by its kin among the best of the paragraph.
+        """
+        knobs, scores = self._knobs, evidence.score
         highest = scores.max(axis=1, keepdims=True) + best.max(axis=1, keepdims=True)
-        standing: Scores = (scores + best - share * highest) / 2
+        _, firsts = np.unique(evidence.paragraph_of, return_index=True)
+        kin = np.stack([kinship(self._passages.heads, best[row], knobs) for row in firsts])
+        standing: Scores = (scores + best - knobs.standing_share * highest) / 2
+        standing += knobs.kin_weight * kin[evidence.paragraph_of]
         return standing
 
     def _recall_without(self, standing: Scores, answerable: Scores) -> NDArray[np.float64]:

@@ -41,6 +41,9 @@ class SelectionKnobs:
         usual_meaning, usual_spelling: Mean and standard deviation of scores in other catalogs.
         standing_share: What of the best agent's score is subtracted from all, so that one cut-off serves requests
             that are answered well and those that are not.
+        kin_weight: What a standard deviation of nearness to the best agents adds to how far an agent stands out.
+        kin_agents, kin_temperature, kin_width: How many the best are, how soon they count less the worse they score, and
+            how soon the less alike an agent is to them, in cosine.
         answerable_offset, answerable_per_cosine, answerable_per_log_share: The logistic regression that tells whether
             a catalog answers a paragraph at all, from the best cosine and the best share of its words.
         relevant_offset, relevant_per_log_odds: The logistic regression that tells whether an agent is relevant, where
@@ -75,6 +78,10 @@ class SelectionKnobs:
     usual_meaning: tuple[float, float] = (0.138, 0.081)
     usual_spelling: tuple[float, float] = (0.041, 0.036)
     standing_share: float = 0.35
+    kin_weight: float = 0.6
+    kin_agents: int = 40
+    kin_temperature: float = 3.0
+    kin_width: float = 0.15
     answerable_offset: float = -4.52
     answerable_per_cosine: float = 11.6
     answerable_per_log_share: float = 0.463
@@ -82,13 +89,13 @@ class SelectionKnobs:
     relevant_per_log_odds: float = 1.03
     affinity: float = 3.0
     promises: tuple[Promise, ...] = (
-        Promise(recall=0.5, least_answerable=0.1214, cut_off=1.83),
-        Promise(recall=0.6, least_answerable=0.1018, cut_off=1.2),
-        Promise(recall=0.7, least_answerable=0.0865, cut_off=0.66),
-        Promise(recall=0.8, least_answerable=0.0666, cut_off=-0.19),
-        Promise(recall=0.85, least_answerable=0.0654, cut_off=-0.66),
-        Promise(recall=0.9, least_answerable=0.0406, cut_off=-1.07),
-        Promise(recall=0.95, least_answerable=0.0325, cut_off=-1.54),
-        Promise(recall=0.97, least_answerable=0.0187, cut_off=-2.04),
-        Promise(recall=0.99, least_answerable=0.0172, cut_off=-2.86),
+        Promise(recall=0.5, least_answerable=0.1214, cut_off=2.66),
+        Promise(recall=0.6, least_answerable=0.1018, cut_off=1.96),
+        Promise(recall=0.7, least_answerable=0.0865, cut_off=1.34),
+        Promise(recall=0.8, least_answerable=0.0666, cut_off=0.45),
+        Promise(recall=0.85, least_answerable=0.0654, cut_off=-0.03),
+        Promise(recall=0.9, least_answerable=0.0406, cut_off=-0.9),
+        Promise(recall=0.95, least_answerable=0.0325, cut_off=-1.92),
+        Promise(recall=0.97, least_answerable=0.0187, cut_off=-2.42),
+        Promise(recall=0.99, least_answerable=0.0172, cut_off=-3.14),
     )
