@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.selection.embedding import Embedder, Vectors
-from ignis_server.agents.selection.kin import kinship
+from ignis_server.agents.selection.kin import Kin
 from ignis_server.agents.selection.kinds import Kinds
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need
@@ -102,6 +102,7 @@ class HybridIndex:
         self._spelling = spelling
         self._knobs = knobs
         self._kinds = Kinds.of(passages.heads)
+        self._kin = Kin(passages.heads, knobs)
 
     def relevance(self, needs: Sequence[Need]) -> Relevance:
         """Weigh every agent against every need."""
@@ -203,7 +204,7 @@ class HybridIndex:
         knobs, scores = self._knobs, evidence.score
         highest = scores.max(axis=1, keepdims=True) + best.max(axis=1, keepdims=True)
         _, firsts = np.unique(evidence.paragraph_of, return_index=True)
-        kin = np.stack([kinship(self._passages.heads, best[row], knobs) for row in firsts])
+        kin = np.stack([self._kin.distances(best[row]) for row in firsts])
         standing: Scores = (scores + best - knobs.standing_share * highest) / 2
         standing += knobs.kin_weight * kin[evidence.paragraph_of]
         return standing

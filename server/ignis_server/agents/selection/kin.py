@@ -5,33 +5,50 @@ request does not speak of in their own words, and so tells better where to stop;
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ignis_server.agents.selection.embedding import Vectors
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.postings import Scores
 
-__all__ = ["kinship"]
+__all__ = ["Kin"]
 
-# Agents beyond have no chance in so large a catalog; they count as the least near of these.
+# Agents beyond have no chance in so large a catalog; they count as the least near of these. A catalog of so many agents
+# has all likenesses worked out beforehand, 2 KiB for an agent at most.
 CANDIDATES = 512
 # Keeps distances finite where all are equally near.
 LEAST_SPREAD = 1e-6
 
 
-def kinship(heads: Vectors, scores: Scores, knobs: SelectionKnobs) -> Scores:
-    """Return how near each agent is to those that score best, in standard deviations from the mean.
+class Kin:
+    """Who is like whom among the agents of a catalog; immutable."""
 
-    Args:
-        heads: The vectors of the agents' names and descriptions, one in each row.
-        scores: How well each agent scores.
-        knobs: `kin_agents` of the best count, the better the more, and the nearer the more.
-    """
-    likely = np.argsort(-scores, kind="stable")[:CANDIDATES]
-    best = likely[: knobs.kin_agents]
-    weights = np.exp((scores[best] - scores[best[0]]) / knobs.kin_temperature)
-    likeness = np.exp((heads[likely] @ heads[best].T - 1) / knobs.kin_width)
-    near = np.log(likeness @ (weights / weights.sum()))
-    distances = (near - near.mean()) / max(float(near.std()), LEAST_SPREAD)
-    kin = np.full(len(scores), distances.min(), np.float32)
-    kin[likely] = distances
-    return kin
+    def __init__(self, heads: Vectors, knobs: SelectionKnobs) -> None:
+        """Take the vectors of the agents' names and descriptions, one in each row."""
+        self._heads = heads
+        self._knobs = knobs
+        self._likenesses = self._likeness(heads, heads) if len(heads) <= CANDIDATES else None
+
+    def distances(self, scores: Scores) -> Scores:
+        """Return how near each agent is to those that score best, in standard deviations from the mean.
+
+        Of the best, the better count more, and the nearer.
+        """
+        likely = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        best = likely[: self._knobs.kin_agents]
+        weights = np.exp((scores[best] - scores[best[0]]) / self._knobs.kin_temperature)
+        near = np.log(self._to(likely, best) @ (weights / weights.sum()))
+        distances = (near - near.mean()) / max(float(near.std()), LEAST_SPREAD)
+        kin = np.full(len(scores), distances.min(), np.float32)
+        kin[likely] = distances
+        return kin
+
+    def _to(self, likely: NDArray[np.int64], best: NDArray[np.int64]) -> Scores:
+        """Return the likeness of likely agents (rows) and the best (columns)."""
+        if self._likenesses is None:
+            return self._likeness(self._heads[likely], self._heads[best])
+        return self._likenesses[best][:, likely].T
+
+    def _likeness(self, some: Vectors, others: Vectors) -> Scores:
+        likeness: Scores = np.exp((some @ others.T - 1) / self._knobs.kin_width)
+        return likeness

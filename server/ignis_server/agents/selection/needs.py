@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ignis_server.agents.model import Project
-from ignis_server.agents.selection.words import words_of
+from ignis_server.agents.selection.words import says_something, words_of
 
 __all__ = ["Need", "needs_of", "needs_of_text"]
 
@@ -104,7 +104,7 @@ def _paragraphs(text: str) -> tuple[list[str], list[str]]:
 def _needs_in(paragraphs: Iterable[str]) -> Iterator[Need]:
     for paragraph in paragraphs:
         sentences = [sentence.strip() for sentence in SENTENCE_END.split(paragraph)]
-        for around in _packed([sentence for sentence in sentences if words_of(sentence)]):
+        for around in _packed([sentence for sentence in sentences if says_something(sentence)]):
             context = " ".join(around)
             for sentence in around:
                 for clause in _clauses(sentence):
@@ -129,7 +129,7 @@ def _packed(sentences: list[str]) -> Iterator[list[str]]:
 def _clauses(sentence: str) -> list[str]:
     """Return what a sentence asks for; the label before a colon ("Stack: …") is no need of its own."""
     unlabelled = LABEL.sub("", sentence)
-    told = unlabelled if words_of(unlabelled) else sentence
+    told = unlabelled if says_something(unlabelled) else sentence
     parts = [part for clause in CLAUSE_END.split(told) for part in _split_long(clause)]
     return _joined(parts)
 
@@ -137,7 +137,7 @@ def _clauses(sentence: str) -> list[str]:
 def _split_long(clause: str) -> list[str]:
     """Split a long clause at its conjunctions; parts of mere conversation are dropped."""
     parts = [clause] if len(words_of(clause)) <= SHORT_CLAUSE_WORDS else CONJUNCTION.split(clause)
-    return [part.strip() for part in parts if words_of(part)]
+    return [part.strip() for part in parts if says_something(part)]
 
 
 def _joined(parts: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["Word", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
+__all__ = ["Word", "says_something", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
 
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.
@@ -63,6 +63,11 @@ class Word:
 def words_of(text: str) -> list[Word]:
     """Return the telling words of a text in order, conversation left out."""
     return [Word(each, terms) for each in WORD.findall(text) if (terms := terms_of_word(each))]
+
+
+def says_something(text: str) -> bool:
+    """Return whether a text has a telling word."""
+    return any(terms_of_word(found[0]) for found in WORD.finditer(text))
 
 
 def terms_of(text: str) -> list[str]:
