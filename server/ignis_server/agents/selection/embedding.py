@@ -1,13 +1,14 @@
 """Meaning as vectors: the port, and a table of static embeddings that a larger model has taught."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding
 from tokenizers import Tokenizer as SubwordTokenizer
 
 from ignis_server.agents.selection.distilled import Distilled
@@ -20,6 +21,8 @@ Vectors = NDArray[np.float32]
 MAX_CHARACTERS = 2_000
 # An encoding holds 50 times the memory of its numbers until it is dropped.
 TEXTS_AT_ONCE = 1_024
+# As many as a request has; threads would take longer to wake than to encode them.
+FEW_TEXTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +106,18 @@ class StaticEmbedder:
 
     def subwords(self, texts: Sequence[str]) -> Subwords:
         """Take texts apart."""
-        ids = [
-            np.array(encoding.ids, np.int32)
-            for start in range(0, len(texts), TEXTS_AT_ONCE)
-            for encoding in self.tokenizer.encode_batch_fast(
-                [text.strip()[:MAX_CHARACTERS] for text in texts[start : start + TEXTS_AT_ONCE]],
-                add_special_tokens=False,
-            )
-        ]
+        ids = [np.array(encoding.ids, np.int32) for encoding in self._encodings(texts)]
         starts = np.zeros(len(ids) + 1, np.int64)
         starts[1:] = np.cumsum([len(each) for each in ids])
         return Subwords(np.concatenate(ids) if ids else np.zeros(0, np.int32), starts)
+
+    def _encodings(self, texts: Sequence[str]) -> Iterator[Encoding]:
+        cut = [text.strip()[:MAX_CHARACTERS] for text in texts]
+        if len(cut) <= FEW_TEXTS:
+            yield from (self.tokenizer.encode(text, add_special_tokens=False) for text in cut)
+            return
+        for start in range(0, len(cut), TEXTS_AT_ONCE):
+            yield from self.tokenizer.encode_batch_fast(cut[start : start + TEXTS_AT_ONCE], add_special_tokens=False)
 
     def embed(self, subwords: Subwords, weights: NDArray[np.float32]) -> Vectors:
         """Return one row of length 1 for each text; a row of zeros where a text says nothing."""

@@ -5,7 +5,6 @@ request does not speak of in their own words, and so tells better where to stop;
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ignis_server.agents.selection.embedding import Vectors
 from ignis_server.agents.selection.knobs import SelectionKnobs
@@ -34,21 +33,24 @@ class Kin:
 
         Of the best, the better count more, and the nearer.
         """
-        likely = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        best = likely[: self._knobs.kin_agents]
+        order = np.argsort(-scores, kind="stable")
+        best = order[: self._knobs.kin_agents]
         weights = np.exp((scores[best] - scores[best[0]]) / self._knobs.kin_temperature)
-        near = np.log(self._to(likely, best) @ (weights / weights.sum()))
-        distances = (near - near.mean()) / max(float(near.std()), LEAST_SPREAD)
+        weights /= weights.sum()
+        if self._likenesses is not None:
+            return _distances(weights @ self._likenesses[best])
+        likely = order[:CANDIDATES]
+        distances = _distances(weights @ self._likeness(self._heads[best], self._heads[likely]))
         kin = np.full(len(scores), distances.min(), np.float32)
         kin[likely] = distances
         return kin
 
-    def _to(self, likely: NDArray[np.int64], best: NDArray[np.int64]) -> Scores:
-        """Return the likeness of likely agents (rows) and the best (columns)."""
-        if self._likenesses is None:
-            return self._likeness(self._heads[likely], self._heads[best])
-        return self._likenesses[best][:, likely].T
-
     def _likeness(self, some: Vectors, others: Vectors) -> Scores:
         likeness: Scores = np.exp((some @ others.T - 1) / self._knobs.kin_width)
         return likeness
+
+
+def _distances(near: Scores) -> Scores:
+    logarithms = np.log(near)
+    distances: Scores = (logarithms - logarithms.mean()) / max(float(logarithms.std()), LEAST_SPREAD)
+    return distances

@@ -67,7 +67,7 @@ class SelectionKnobs:
     length_normalisation: float = 0.75
     rarity_exponent: float = 0.25
     head_share: float = 0.5
-    passage_candidates: int = 32
+    passage_candidates: int = 24
     shortest_gram: int = 3
     longest_gram: int = 5
     words_weight: float = 1.0
