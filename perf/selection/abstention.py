@@ -37,7 +37,8 @@ class Abstention:
 
     Attributes:
         answered: The share of foreign requests that get any agent, by the set that they are from: the false-positive rate.
-        answered_at_loss: The same where as much is answered with nothing as loses a hundredth of the recall at home.
+        answered_at_loss: The same for all of them where besides so many of the least answerable requests get nobody as lose
+            a hundredth of the recall at home.
         area: The chance that a request of the set is thought more answerable than a foreign one (area under the ROC
             curve).
     """
@@ -51,7 +52,7 @@ def abstention_of(
     own: NDArray[np.float64],
     recall: NDArray[np.float64],
     foreign: Mapping[str, NDArray[np.float64]],
-    answered: Mapping[str, float],
+    answered: Mapping[str, NDArray[np.bool_]],
 ) -> Abstention:
     """Measure abstention.
 
@@ -59,15 +60,15 @@ def abstention_of(
         own: For each request of the set the chance that the catalog answers it.
         recall: For each of these what is found where it is answered.
         foreign: For each foreign set the same chances of its requests.
-        answered: For each foreign set the share of its requests that get any agent.
+        answered: For each foreign set which of its requests get any agent.
     """
     others = np.concatenate([*foreign.values()])
     threshold = _threshold(own, recall)
     order = np.sort(others)
     below = (np.searchsorted(order, own, "left") + np.searchsorted(order, own, "right")) / 2
     return Abstention(
-        answered=dict(answered),
-        answered_at_loss=float((others >= threshold).mean()),
+        answered={name: float(each.mean()) for name, each in answered.items()},
+        answered_at_loss=float((np.concatenate([*answered.values()]) & (others >= threshold)).mean()),
         area=float(below.mean() / len(others)),
     )
 

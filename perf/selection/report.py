@@ -160,8 +160,8 @@ def _abstentions(results: Results) -> Table:
     )
     return Table(
         "Requests that no agent of the catalog answers",
-        "The share of foreign requests that get an agent all the same: by default, and where nothing is answered that "
-        "is thought so little answerable that a point of recall is lost; and how well the two are told apart.",
+        "The share of foreign requests that get an agent all the same: by default, and where besides so many of the "
+        "least answerable requests get nobody as lose a point of recall; and how well the two are told apart.",
         ("catalog", "requests of", "answered by default", "at a point of recall", "area under ROC"),
         rows,
     )

@@ -97,7 +97,7 @@ def _evaluations(
                 report(f"{name}: {labelled.name}")
                 evaluations.append(evaluate(name, METHODS[name], labelled))
         except ImportError as error:
-            missing[name] = f"{error.name} is not installed: pip install 'ignis-agents[bench]'"
+            missing[name] = f"{error}: pip install 'ignis-agents[bench]'"
             report(f"{name}: left out, as {missing[name]}")
     return evaluations, missing
 
@@ -119,9 +119,7 @@ def _abstention(
         own=np.array([answer.answerable for answer in own]),
         recall=recalls_of(labelled, own),
         foreign={name: np.array([answer.answerable for answer in answers]) for name, answers in others.items()},
-        answered={
-            name: float(np.mean([bool(answer.places) for answer in answers])) for name, answers in others.items()
-        },
+        answered={name: np.array([bool(answer.places) for answer in answers]) for name, answers in others.items()},
     )
 
 

@@ -62,14 +62,14 @@ def test_a_peer_that_is_not_installed_is_named_and_left_out(
     labelled_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(_catalog: object) -> methods.Rank:
-        raise ModuleNotFoundError("no module", name="some_peer")
+        raise ModuleNotFoundError("No module named 'some_peer'", name="some_peer")
 
     monkeypatch.setattr(methods, "METHODS", {**methods.METHODS, "wordllama": absent})
     monkeypatch.setattr("perf.selection.results.METHODS", methods.METHODS)
 
     main(["--dataset", str(labelled_folder), "--method", "wordllama"])
 
-    assert "wordllama is not in the tables: some_peer is not installed: pip install" in capsys.readouterr().out
+    assert "wordllama is not in the tables: No module named 'some_peer': pip install" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

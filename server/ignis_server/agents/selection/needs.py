@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ignis_server.agents.model import Project
-from ignis_server.agents.selection.words import says_something, words_of
+from ignis_server.agents.selection.words import WORD, says_something, words_of
 
 __all__ = ["Need", "needs_of", "needs_of_text"]
 
@@ -65,9 +65,10 @@ def needs_of(project: Project) -> tuple[Need, ...]:
 
 
 def needs_of_text(text: str) -> list[Need]:
-    """Return the needs of one text, however many, each once."""
+    """Return the needs of one text, however many, each once; one that is mere conversation ("Go") is a need as a whole."""
     paragraphs, headings = _paragraphs(text)
-    return _unique(_needs_in(paragraphs)) or _unique(_needs_in(headings))
+    whole = [Need.alone(text.strip())] if WORD.search(text) else []
+    return _unique(_needs_in(paragraphs)) or _unique(_needs_in(headings)) or whole
 
 
 def _unique(needs: Iterable[Need]) -> list[Need]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["Word", "says_something", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
+__all__ = ["WORD", "Word", "says_something", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
 
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.

@@ -15,7 +15,9 @@ def texts_of(project: Project) -> list[str]:
     ("brief", "needs"),
     [
         ("tune PostgreSQL", ["tune PostgreSQL"]),
-        ("Could you please help me with this?", []),
+        ("Could you please help me with this?", ["Could you please help me with this?"]),
+        ("Go", ["Go"]),
+        ("…?!", []),
         (
             "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review",
             ["Next.js storefront", "Stripe payments", "PostgreSQL", "deployed to Kubernetes", "needs security review"],
