@@ -57,7 +57,7 @@ class SelectionKnobs:
         default_factory=lambda: {
             "name": 3.0,
             "labels": 1.0,
-            "description": 1.0,
+            "description": 0.5,
             "examples": 1.0,
             "headings": 0.5,
             "body": 0.5,
@@ -82,20 +82,20 @@ class SelectionKnobs:
     kin_agents: int = 40
     kin_temperature: float = 3.0
     kin_width: float = 0.15
-    answerable_offset: float = -4.52
-    answerable_per_cosine: float = 11.6
-    answerable_per_log_share: float = 0.463
-    relevant_offset: float = 0.45
+    answerable_offset: float = -4.95
+    answerable_per_cosine: float = 11.97
+    answerable_per_log_share: float = 0.332
+    relevant_offset: float = 0.47
     relevant_per_log_odds: float = 1.03
     affinity: float = 3.0
     promises: tuple[Promise, ...] = (
-        Promise(recall=0.5, least_answerable=0.1214, cut_off=2.66),
-        Promise(recall=0.6, least_answerable=0.1018, cut_off=1.96),
-        Promise(recall=0.7, least_answerable=0.0865, cut_off=1.34),
-        Promise(recall=0.8, least_answerable=0.0666, cut_off=0.45),
-        Promise(recall=0.85, least_answerable=0.0654, cut_off=-0.03),
-        Promise(recall=0.9, least_answerable=0.0406, cut_off=-0.9),
-        Promise(recall=0.95, least_answerable=0.0325, cut_off=-1.92),
-        Promise(recall=0.97, least_answerable=0.0187, cut_off=-2.42),
-        Promise(recall=0.99, least_answerable=0.0172, cut_off=-3.14),
+        Promise(recall=0.5, least_answerable=0.1168, cut_off=2.52),
+        Promise(recall=0.6, least_answerable=0.1012, cut_off=2.0),
+        Promise(recall=0.7, least_answerable=0.0787, cut_off=1.42),
+        Promise(recall=0.8, least_answerable=0.0673, cut_off=0.62),
+        Promise(recall=0.85, least_answerable=0.0593, cut_off=0.21),
+        Promise(recall=0.9, least_answerable=0.0438, cut_off=-0.62),
+        Promise(recall=0.95, least_answerable=0.0336, cut_off=-1.65),
+        Promise(recall=0.97, least_answerable=0.0234, cut_off=-2.13),
+        Promise(recall=0.99, least_answerable=0.0214, cut_off=-2.94),
     )
