@@ -43,7 +43,7 @@ TRIED: Mapping[str, Sequence[Any]] = {
 }
 WEIGHTS: Mapping[str, Sequence[float]] = {
     "name": (1.0, 6.0),
-    "description": (0.25, 1.0),
+    "description": (0.25, 1.0, 2.0),
     "examples": (0.0, 2.0),
     "headings": (0.0, 1.0),
     "body": (0.0, 1.0),

@@ -47,8 +47,8 @@ def test_rankings_and_savings_are_those_claimed(sets: list[LabelledSet]) -> None
     recall, ndcg, saved = np.mean(figures, axis=0)
 
     assert recall >= 0.86
-    assert ndcg >= 0.80
-    assert saved >= 0.89
+    assert ndcg >= 0.805
+    assert saved >= 0.905
 
 
 @pytest.mark.parametrize("promise", [0.90, 0.95, 0.99])
