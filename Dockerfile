@@ -14,7 +14,8 @@ COPY --from=build /opt/ignis /opt/ignis
 ENV PATH=/opt/ignis/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    IGNIS_CATALOG_PATHS=/catalog
+    IGNIS_CATALOG_PATHS=/catalog \
+    IGNIS_CACHE_DIR=
 USER 10001
 VOLUME ["/catalog"]
 EXPOSE 50051

@@ -1,7 +1,7 @@
 """Fixtures that cost seconds and are shared by the whole run: models, and a server with a small catalog."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +18,14 @@ from support.catalogs import write_files
 # A slow machine is no failure of the code.
 hypothesis.settings.register_profile("ignis", deadline=None)
 hypothesis.settings.load_profile("ignis")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled files apart from those of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IGNIS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from ignis_server.agents.assembly import rendered
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.compilation import count_agents
+from ignis_server.agents.compilation import compile_agents
 from ignis_server.agents.model import AgentDefinition, AgentFormat
 from ignis_server.agents.tokenizer import Tokenizer
 
@@ -68,7 +69,9 @@ class LabelledSet:
             AgentDefinition(row.id, row.name, row.description, row.text, AgentFormat.PLAIN_MARKDOWN, row.id)
             for row in rows
         ]
-        catalog = Catalog.of(count_agents(definitions, tokenizer), (), (), file_count=0, tokenizer=tokenizer.name)
+        catalog = Catalog.of(
+            map(rendered, compile_agents(definitions, tokenizer)), (), (), file_count=0, tokenizer=tokenizer.name
+        )
         places = {agent.agent_id: place for place, agent in enumerate(catalog.agents)}
         asked = [QueryRow.model_validate_json(line) for line in _lines(directory / "queries.jsonl")]
         asked = [row for row in asked if places.keys() & set(row.relevant)]

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.model import AgentDefinition
+from ignis_server.agents.selection.analysis import analyse
 from ignis_server.agents.selection.embedding import load_embedder, load_wordllama
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.needs import Need, needs_of_text
-from ignis_server.agents.selection.passages import SENTENCE_END, PassageIndex
+from ignis_server.agents.selection.passages import PassageIndex
+from ignis_server.agents.selection.sentences import SENTENCE_END
 from ignis_server.agents.selection.words import spelled_out
 from perf.selection.mini_lm import load_mini_lm
 
@@ -92,7 +94,8 @@ def tf_idf(catalog: Catalog) -> Rank:
 def wordllama(catalog: Catalog) -> Rank:
     """Wordllama alone: half the cosine of the description, half that of the best passage."""
     plain = SelectionKnobs(rarity_exponent=0.0)
-    index = PassageIndex.build([agent.definition for agent in catalog.agents], plain_embedder(), plain)
+    analyses = analyse([agent.definition for agent in catalog.agents], plain_embedder(), plain)
+    index = PassageIndex.build(analyses, plain_embedder(), plain)
     everywhere = np.arange(len(catalog.agents))
 
     def rank(query: str) -> Scored:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import structlog
 from threadpoolctl import threadpool_limits
@@ -11,23 +10,24 @@ from threadpoolctl import threadpool_limits
 from ignis.agents.v1 import agent_loader_pb2, agent_loader_pb2_grpc
 from ignis.telemetry.v1 import telemetry_pb2
 from ignis.workflow.v1 import workflow_pb2
+from ignis_server.agents.cache.disk_artefacts import DiskArtefacts
+from ignis_server.agents.compiler import CatalogCompiler, NoArtefacts
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.search import AgentSearch
 from ignis_server.agents.selection.embedding import load_embedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.service import AgentLoaderService
-from ignis_server.agents.snapshot import Snapshot, compile_snapshot
+from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.source import read_directories
-from ignis_server.agents.tokenizer import load_o200k_base
-from ignis_server.clock import Clock, SystemClock
-from ignis_server.errors import CatalogUnusable, SettingsInvalid
+from ignis_server.agents.tokenizer import LazyTokenizer
+from ignis_server.clock import SystemClock
+from ignis_server.errors import SettingsInvalid
 from ignis_server.rpc.server import RpcServer, ServerLimits, check_address, serving
 from ignis_server.rpc.unavailable import unavailable_service
 from ignis_server.settings import Settings
-from ignis_server.signals import Signals
 from ignis_server.telemetry.otel import TelemetrySettings, telemetry
 
-__all__ = ["load_snapshot", "running"]
+__all__ = ["running"]
 
 log = structlog.get_logger()
 
@@ -41,21 +41,27 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
     """Run the whole service until the block ends; what was started ends in reverse.
 
     Raises:
+        SettingsInvalid: No catalog is given.
         CatalogUnusable: The catalog is missing, unreadable, or without an agent.
         AddressUnusable: The address cannot be listened on.
     """
+    if not settings.catalog_paths:
+        raise SettingsInvalid(("catalog_paths: is empty: say --catalog DIR, or set IGNIS_CATALOG_PATHS",))
     clock = SystemClock()
     check_address(settings.listen)
     async with telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name), clock) as telemetered:
         signals = telemetered.signals
-        snapshot = await asyncio.to_thread(load_snapshot, settings.catalog_paths, clock, signals)
-        log.info(
-            "catalog.compiled",
-            revision=snapshot.catalog.revision,
-            agents=len(snapshot.catalog.agents),
-            files=snapshot.catalog.file_count,
-            seconds=round(snapshot.compile_duration.total_seconds(), 3),
+        sources = await asyncio.to_thread(read_directories, settings.catalog_paths)
+        embedder = await asyncio.to_thread(load_embedder)
+        kept = (
+            DiskArtefacts(settings.cache_dir, max_bytes=settings.cache_disk_bytes, clock=clock, signals=signals)
+            if settings.cache_dir
+            else NoArtefacts()
         )
+        compiler = CatalogCompiler(
+            tokenizer=LazyTokenizer(), selector=HybridSelector(embedder), kept=kept, clock=clock, signals=signals
+        )
+        snapshot = await compiler.compile(sources)
 
         def live() -> Snapshot:
             return snapshot
@@ -82,30 +88,3 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
                 log.info("server.started", address=server.address)
                 yield server
                 log.info("server.stopping", drain_seconds=settings.drain_seconds)
-
-
-def load_snapshot(paths: tuple[Path, ...], clock: Clock, signals: Signals) -> Snapshot:
-    """Read directories and compile what they hold; seconds of CPU, so keep it off an event loop.
-
-    Raises:
-        CatalogUnusable: A directory is missing, unreadable, or they hold no agent between them.
-        SettingsInvalid: No directory is given.
-    """
-    if not paths:
-        raise SettingsInvalid(("catalog_paths: is empty: say --catalog DIR, or set IGNIS_CATALOG_PATHS",))
-    sources = read_directories(paths)
-    snapshot = compile_snapshot(
-        sources,
-        tokenizer=load_o200k_base(),
-        selector=HybridSelector(load_embedder()),
-        clock=clock,
-        signals=signals,
-    )
-    if not snapshot.catalog.agents:
-        where = paths[0] if len(paths) == 1 else Path(":".join(map(str, paths)))
-        raise CatalogUnusable(
-            where,
-            f"none of its {snapshot.catalog.file_count} files holds an agent",
-            "`ignis catalog lint` on it says why for each",
-        )
-    return snapshot

@@ -19,7 +19,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class Settings(BaseSettings):
     """What can be set, by environment (`IGNIS_` and the name in capitals) or by flag of `ignis serve`."""
 
-    model_config = SettingsConfigDict(env_prefix="IGNIS_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="IGNIS_", frozen=True, extra="ignore", populate_by_name=True, validate_default=True
+    )
 
     catalog_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Directories that hold agents, separated by ':'."
@@ -30,6 +32,13 @@ class Settings(BaseSettings):
     )
     default_budget_tokens: int = Field(
         default=20_000, ge=1, le=10_000_000, description="Budget of a load that states none."
+    )
+    cache_dir: Path | None = Field(
+        default=Path("~/.cache/ignis-agents"),
+        description="Where compiled files are kept, so that the next start is faster. Empty: nowhere.",
+    )
+    cache_disk_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, le=1 << 40, description="What may be kept there; the oldest goes first."
     )
     max_concurrent_calls: int = Field(
         default=2_000, ge=1, le=100_000, description="Calls served at once; one more is RESOURCE_EXHAUSTED."
@@ -54,7 +63,7 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
-    @field_validator("otlp_endpoint", mode="before")
+    @field_validator("otlp_endpoint", "cache_dir", mode="before")
     @classmethod
     def _take_empty_for_unset(cls, value: object) -> object:
         # As OpenTelemetry's specification of environment variables wants it.
@@ -67,6 +76,11 @@ class Settings(BaseSettings):
             message = "must be a URL of a host, such as http://localhost:4317"
             raise ValueError(message)
         return value
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else None
 
     @field_validator("listen")
     @classmethod

@@ -5,17 +5,26 @@ carries free text of a caller or of a catalog.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-__all__ = ["AgentsLoaded", "AgentsSearched", "CatalogCompiled", "NoSignals", "Signal", "Signals"]
+__all__ = [
+    "AgentsLoaded",
+    "AgentsSearched",
+    "CacheFailed",
+    "CatalogCompiled",
+    "NoSignals",
+    "Signal",
+    "Signals",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogCompiled:
-    """A catalog was compiled and goes live: how large it is, and how long that took."""
+    """A catalog was compiled: how large it is, how many of its files were found compiled already, how long it took."""
 
     revision: str
     files: int
+    reused_files: int
     agents: int
     full_tokens: int
     errors: int
@@ -51,7 +60,16 @@ class AgentsSearched:
     seconds: float
 
 
-Signal = CatalogCompiled | AgentsLoaded | AgentsSearched
+@dataclass(frozen=True, slots=True)
+class CacheFailed:
+    """A cache could not be read or written, or what it held was not whole; work goes on without it."""
+
+    store: Literal["disk", "shared"]
+    operation: Literal["read", "write"]
+    reason: str
+
+
+Signal = CatalogCompiled | AgentsLoaded | AgentsSearched | CacheFailed
 
 
 class Signals(Protocol):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFormat, Project, Severity
 from ignis_server.agents.selection.embedding import StaticEmbedder
@@ -104,7 +104,6 @@ def test_the_202_subagents_give_a_set_that_an_expert_would_nod_at(
         tokenizer=tokenizer,
         selector=HybridSelector(embedder),
         clock=HandClock(),
-        signals=NoSignals(),
     )
     loader = AgentLoader(lambda: snapshot, default_budget_tokens=12_000, clock=HandClock(), signals=NoSignals())
 

@@ -29,7 +29,6 @@ snapshot = compile_snapshot(
     tokenizer=load_o200k_base(),
     selector=HybridSelector(load_embedder()),
     clock=SystemClock(),
-    signals=NoSignals(),
 )
 loader = AgentLoader(lambda: snapshot, default_budget_tokens=9_000, clock=SystemClock(), signals=NoSignals())
 for brief in sorted((examples / "briefs").iterdir()):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.source import read_directories
 from support.fakes import WordTokenizer
 

@@ -1,6 +1,6 @@
 """Fakes of ports: small, exact, and turned by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ignis_server.agents.selection.embedding import Subwords, Vectors
 from ignis_server.signals import Signal
 
-__all__ = ["HandClock", "LetterEmbedder", "RecordedSignals", "WordTokenizer"]
+__all__ = ["HandClock", "KeptInMemory", "LetterEmbedder", "RecordedSignals", "WordTokenizer"]
 
 
 class HandClock:
@@ -74,3 +74,18 @@ class RecordedSignals:
     def report(self, signal: Signal) -> None:
         """Keep a signal."""
         self.reported.append(signal)
+
+
+class KeptInMemory:
+    """Keeps artefacts in a dictionary."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return what is kept under some of the keys."""
+        return {key: self.values[key] for key in keys if key in self.values}
+
+    async def put(self, values: Mapping[str, bytes]) -> None:
+        """Keep values."""
+        self.values |= values

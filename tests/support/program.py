@@ -63,7 +63,7 @@ async def _started(*arguments: str | Path, **environment: str) -> asyncio.subpro
     return await asyncio.create_subprocess_exec(
         ignis_program(),
         *arguments,
-        env={"PATH": os.defpath, "COLUMNS": "160"} | environment,
+        env={"PATH": os.defpath, "COLUMNS": "160", "IGNIS_CACHE_DIR": ""} | environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -30,10 +30,14 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class CatalogAgent:
-    """An agent with everything a load could send of it; `digest` is that of all three levels of detail."""
+    """An agent with everything a load could send of it.
+
+    `digest` is that of all three levels of detail, `fingerprint` that of the whole definition.
+    """
 
     definition: AgentDefinition
     digest: str
+    fingerprint: str
     card: Rendered
     core: Rendered
     full: Rendered
@@ -123,6 +127,10 @@ class Catalog:
             raise AmbiguousAgent(reference, ids[:MAX_AMBIGUOUS_IDS], count=len(ids))
         return places[0]
 
+    def place_of_id(self, agent_id: str) -> int:
+        """Return the place in `agents` of an id that is there."""
+        return self._places[agent_id]
+
     def agent(self, reference: str) -> CatalogAgent:
         """Return the agent of an id or unique name; errors as `place_of`."""
         return self.agents[self.place_of(reference)]
@@ -193,7 +201,7 @@ def _revision(
 ) -> str:
     content = [
         tokenizer,
-        [asdict(agent.definition) for agent in agents],
+        [(agent.agent_id, agent.fingerprint, agent.digest) for agent in agents],
         [asdict(team) for team in teams],
         [asdict(diagnostic) for diagnostic in diagnostics],
     ]

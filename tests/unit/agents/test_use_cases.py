@@ -26,14 +26,13 @@ def signals() -> RecordedSignals:
 
 
 @pytest.fixture
-def make(tmp_path: Path, embedder: StaticEmbedder, signals: RecordedSignals) -> Make:
+def make(tmp_path: Path, embedder: StaticEmbedder) -> Make:
     def snapshot(files: dict[str, str] | None = None) -> Snapshot:
         return compile_snapshot(
             read_directories((write_files(tmp_path, files or FILES),)),
             tokenizer=WordTokenizer(),
             selector=HybridSelector(embedder),
             clock=HandClock(),
-            signals=signals,
         )
 
     return snapshot
@@ -43,25 +42,23 @@ def loader_of(snapshot: Snapshot, signals: RecordedSignals, default: int = 1_000
     return AgentLoader(lambda: snapshot, default_budget_tokens=default, clock=HandClock(), signals=signals)
 
 
-def test_compiling_is_reported(make: Make, signals: RecordedSignals) -> None:
-    catalog = make({**FILES, "bad.md": "", "odd.md": "---\na: b: c\n---\nOdd.\n"}).catalog
+def test_what_is_reported_of_a_compilation_are_its_counts(make: Make) -> None:
+    snapshot = make({**FILES, "bad.md": "", "odd.md": "---\na: b: c\n---\nOdd.\n"})
 
-    assert signals.reported == [
-        CatalogCompiled(
-            revision=catalog.revision,
-            files=12,
-            agents=9,
-            full_tokens=sum(agent.full.tokens for agent in catalog.agents),
-            errors=1,
-            warnings=3,
-            seconds=0.0,
-        )
-    ]
+    assert snapshot.compiled(reused_files=3) == CatalogCompiled(
+        revision=snapshot.catalog.revision,
+        files=12,
+        reused_files=3,
+        agents=9,
+        full_tokens=sum(agent.full.tokens for agent in snapshot.catalog.agents),
+        errors=1,
+        warnings=3,
+        seconds=0.0,
+    )
 
 
 def test_a_load_is_reported_with_its_counts_and_without_its_words(make: Make, signals: RecordedSignals) -> None:
     snapshot = make()
-    signals.reported.clear()
 
     loaded = loader_of(snapshot, signals).load(Project(brief="tune PostgreSQL; lease a warehouse"))
 
@@ -81,7 +78,6 @@ def test_a_load_is_reported_with_its_counts_and_without_its_words(make: Make, si
 
 def test_a_search_is_reported(make: Make, signals: RecordedSignals) -> None:
     snapshot = make()
-    signals.reported.clear()
 
     AgentSearch(lambda: snapshot, clock=HandClock(), signals=signals).search("bread", AgentFilter(), start=0, limit=5)
 

@@ -35,6 +35,13 @@ class Subwords:
     ids: NDArray[np.int32]
     starts: NDArray[np.int64]
 
+    @classmethod
+    def joined(cls, parts: Sequence["Subwords"]) -> "Subwords":
+        """Put texts one after another."""
+        ids = np.concatenate([np.zeros(0, np.int32), *(part.ids for part in parts)])
+        lengths = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.starts) for part in parts)])
+        return cls(ids, np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths))))
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.model import AgentDefinition
+from ignis_server.agents.selection.analysis import Analysis, analyse
 from ignis_server.agents.selection.embedding import Embedder, Vectors
 from ignis_server.agents.selection.kin import Kin
 from ignis_server.agents.selection.kinds import Kinds
@@ -51,15 +53,22 @@ class HybridSelector:
         """Version of the method, and the model behind it."""
         return f"hybrid-2+{self._embedder.name}"
 
-    def compile(self, catalog: Catalog) -> "HybridIndex":
+    def analyse(self, definitions: Sequence[AgentDefinition]) -> list[Analysis]:
+        """Count words, subwords and patterns of agents."""
+        return analyse(definitions, self._embedder, self._knobs)
+
+    def index(self, analyses: Sequence[Analysis]) -> "HybridIndex":
         """Index words, passages and spelling of all agents."""
-        definitions = [agent.definition for agent in catalog.agents]
         return HybridIndex(
-            TextIndex.build(definitions, self._knobs),
-            PassageIndex.build(definitions, self._embedder, self._knobs),
-            SpellingIndex.build(definitions, self._knobs),
+            TextIndex.build(analyses, self._knobs),
+            PassageIndex.build(analyses, self._embedder, self._knobs),
+            SpellingIndex.build(analyses, self._knobs),
             self._knobs,
         )
+
+    def compile(self, catalog: Catalog) -> "HybridIndex":
+        """Analyse and index all agents of a catalog."""
+        return self.index(self.analyse([agent.definition for agent in catalog.agents]))
 
 
 @dataclass(frozen=True, slots=True)

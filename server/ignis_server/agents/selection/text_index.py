@@ -6,23 +6,17 @@ name and the body counts as one strong occurrence and not as two. As neither the
 change after compilation, the score of each term in each agent is computed once; a query adds up rows.
 """
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ignis_server.agents.model import AgentDefinition
+from ignis_server.agents.selection.analysis import Analysis
 from ignis_server.agents.selection.knobs import SelectionKnobs
 from ignis_server.agents.selection.postings import Postings, Scores
-from ignis_server.agents.selection.words import terms_of, terms_of_word, word_counts
+from ignis_server.agents.selection.words import hash_of_term, terms_of
 
-__all__ = ["TextIndex", "fields_of"]
-
-HEADING = re.compile(r"^#{1,6}\s+(.*)$", re.MULTILINE)
+__all__ = ["TextIndex"]
 
 
 class TextIndex:
@@ -33,7 +27,7 @@ class TextIndex:
     """
 
     def __init__(
-        self, postings: Postings, rows: Mapping[str, int], rarities: NDArray[np.float64], knobs: SelectionKnobs
+        self, postings: Postings, rows: Mapping[int, int], rarities: NDArray[np.float64], knobs: SelectionKnobs
     ) -> None:
         self._postings = postings
         self._rows = rows
@@ -41,16 +35,14 @@ class TextIndex:
         self._most_occurrences = knobs.saturation + 1
 
     @classmethod
-    def build(cls, definitions: Sequence[AgentDefinition], knobs: SelectionKnobs) -> "TextIndex":
-        """Index agents; places in results are places in `definitions`."""
-        found = _Occurrences.of(definitions)
-        rows, places, weighted = found.weighted(knobs)
+    def build(cls, analyses: Sequence[Analysis], knobs: SelectionKnobs) -> "TextIndex":
+        """Index agents; places in results are places in `analyses`."""
+        terms, rows, places, weighted = _weighted(analyses, knobs)
         saturated = weighted * (knobs.saturation + 1) / (weighted + knobs.saturation)
-        counts = np.bincount(rows, minlength=len(found.rows))
-        rarities = _rarity(counts, len(definitions)) / _rarity(np.ones(1), len(definitions))
-        return cls(
-            Postings.of(rows, places, saturated * rarities[rows], size=len(definitions)), found.rows, rarities, knobs
-        )
+        counts = np.bincount(rows, minlength=len(terms))
+        rarities = _rarity(counts, len(analyses)) / _rarity(np.ones(1), len(analyses))
+        postings = Postings.of(rows, places, saturated * rarities[rows], size=len(analyses))
+        return cls(postings, {term: row for row, term in enumerate(terms.tolist())}, rarities, knobs)
 
     @property
     def size(self) -> int:
@@ -65,7 +57,7 @@ class TextIndex:
     def ceiling(self, text: str) -> float:
         """Return what an agent would score that had every word of a text as often as could be; at least 1."""
         terms = set(terms_of(text))
-        known = sorted(self._rows[term] for term in terms if term in self._rows)
+        known = sorted(self._rows_of(terms))
         unknown = len(terms) - len(known)
         return self._most_occurrences * max(1.0, float(self._rarities[known].sum()) + unknown)
 
@@ -74,74 +66,34 @@ class TextIndex:
         return max((self._postings.weight(row, place) for row in self._rows_of(terms)), default=0.0)
 
     def _rows_of(self, terms: Iterable[str]) -> set[int]:
-        return {self._rows[term] for term in terms if term in self._rows}
+        found = (self._rows.get(hash_of_term(term)) for term in terms)
+        return {row for row in found if row is not None}
 
 
-def fields_of(definition: AgentDefinition) -> dict[str, str]:
-    """Return the text of each field that is indexed."""
-    return {
-        "name": f"{definition.name} {definition.title}",
-        "labels": " ".join((definition.category, *definition.tags)),
-        "description": definition.description,
-        "examples": "\n".join(definition.examples),
-        "headings": "\n".join(HEADING.findall(definition.body)),
-        "body": definition.body,
-    }
+def _weighted(
+    analyses: Sequence[Analysis], knobs: SelectionKnobs
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the hashes of all terms, in order, and for each pair of term and agent its row, place and frequency.
 
-
-@dataclass(frozen=True, slots=True)
-class _Occurrences:
-    """Every term of every field of every agent.
-
-    Attributes:
-        rows: A number for each term.
-        size: How many agents there are.
-        fields: For each field, in parallel: the row of a term, the place of an agent, and how often the one
-            occurs in the other.
+    The frequency is the sum over the fields, each weighted and normalised by its length.
     """
-
-    rows: Mapping[str, int]
-    size: int
-    fields: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
-
-    @classmethod
-    def of(cls, definitions: Sequence[AgentDefinition]) -> Self:
-        rows: dict[str, int] = {}
-        rows_of_word: dict[str, tuple[int, ...]] = {}
-        entries: defaultdict[str, tuple[list[int], list[int], list[int]]] = defaultdict(lambda: ([], [], []))
-        for place, definition in enumerate(definitions):
-            for name, text in fields_of(definition).items():
-                field_rows, field_places, field_counts = entries[name]
-                for word, count in word_counts(text).items():
-                    found = rows_of_word.get(word)
-                    if found is None:
-                        found = tuple(rows.setdefault(term, len(rows)) for term in terms_of_word(word))
-                        rows_of_word[word] = found
-                    for row in found:
-                        field_rows.append(row)
-                        field_counts.append(count)
-                field_places += [place] * (len(field_rows) - len(field_places))
-        arrays = {
-            name: (np.array(rows_, np.int64), np.array(places, np.int64), np.array(counts, np.float64))
-            for name, (rows_, places, counts) in entries.items()
-        }
-        return cls(rows, len(definitions), arrays)
-
-    def weighted(self, knobs: SelectionKnobs) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Return the rows and places of all pairs of term and agent, and the frequency of each.
-
-        It is the sum over the fields, each weighted and normalised by its length.
-        """
-        cells, frequencies = [np.zeros(0, np.int64)], [np.zeros(0)]
-        for name, (rows, places, counts) in self.fields.items():
-            lengths = np.bincount(places, weights=counts, minlength=self.size)
-            mean = lengths[lengths > 0].mean() if lengths.any() else 1.0
-            norms = 1 - knobs.length_normalisation + knobs.length_normalisation * lengths / mean
-            cells.append(rows * self.size + places)
-            frequencies.append(knobs.field_weights[name] * counts / norms[places])
-        pairs, entries = np.unique(np.concatenate(cells), return_inverse=True)
-        summed = np.bincount(entries, weights=np.concatenate(frequencies), minlength=len(pairs))
-        return pairs // max(self.size, 1), pairs % max(self.size, 1), summed.astype(np.float64)
+    size = max(len(analyses), 1)
+    hashes, places, frequencies = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for name, weight in knobs.field_weights.items():
+        having = [(place, found) for place, each in enumerate(analyses) if (found := each.terms.get(name))]
+        if not having:
+            continue
+        of_field = np.repeat([place for place, _ in having], [len(found.hashes) for _, found in having])
+        counts = np.concatenate([found.counts for _, found in having]).astype(np.float64)
+        lengths = np.bincount(of_field, weights=counts, minlength=size)
+        norms = 1 - knobs.length_normalisation + knobs.length_normalisation * lengths / lengths[lengths > 0].mean()
+        hashes += [found.hashes for _, found in having]
+        places.append(of_field)
+        frequencies.append(weight * counts / norms[of_field])
+    terms, rows = np.unique(np.concatenate(hashes), return_inverse=True)
+    pairs, entries = np.unique(rows * size + np.concatenate(places), return_inverse=True)
+    summed = np.bincount(entries, weights=np.concatenate(frequencies), minlength=len(pairs)).astype(np.float64)
+    return terms, pairs // size, pairs % size, summed
 
 
 def _rarity(counts: NDArray[np.number], size: int) -> NDArray[np.float64]:

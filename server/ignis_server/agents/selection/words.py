@@ -1,5 +1,6 @@
 """From text to terms: what counts as the same word in a brief and in an agent."""
 
+import hashlib
 import re
 import threading
 from collections import Counter
@@ -8,7 +9,18 @@ from functools import lru_cache
 
 import Stemmer
 
-__all__ = ["WORD", "Word", "says_something", "spelled_out", "terms_of", "terms_of_word", "word_counts", "words_of"]
+__all__ = [
+    "WORD",
+    "Word",
+    "hash_of_term",
+    "hashed_terms",
+    "says_something",
+    "spelled_out",
+    "terms_of",
+    "terms_of_word",
+    "word_counts",
+    "words_of",
+]
 
 # A word may hold what makes names of technologies: "c++", "c#", "node.js", "ci/cd" stay together
 # and are also taken apart. The joined form ("nodejs") is how others write the same name.
@@ -83,6 +95,17 @@ def word_counts(text: str) -> Counter[str]:
 def spelled_out(identifier: str) -> str:
     """Return an identifier as the words it is made of."""
     return " ".join(part for part in SEAM.split(identifier) if part)
+
+
+def hash_of_term(term: str) -> int:
+    """Return a number of 64 bits for a term, the same on every platform; of different terms, two in 2^64 share one."""
+    return int.from_bytes(hashlib.blake2b(term.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+
+
+@lru_cache(maxsize=1 << 16)
+def hashed_terms(word: str) -> tuple[int, ...]:
+    """Return the hashes of the terms of one word, and remember those of 65,536 words."""
+    return tuple(hash_of_term(term) for term in _terms(word))
 
 
 def terms_of_word(word: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from ignis_server.agents.formats import Imported, TextFile, import_file
 from ignis_server.agents.sections import core_of
-from ignis_server.agents.selection.passages import passages_of
+from ignis_server.agents.selection.sentences import passages_of
 from ignis_server.agents.tokenizer import TiktokenTokenizer
 
 MEBIBYTE = 1 << 20

@@ -27,7 +27,7 @@ FULL, CORE, CARD = DetailLevel.FULL, DetailLevel.CORE, DetailLevel.CARD
 def agent(number: int, full: int = 100, card: int = 10, core: int | None = None) -> CatalogAgent:
     definition = AgentDefinition(f"a{number}", f"a{number}", "", "", AgentFormat.PLAIN_MARKDOWN, str(Path("x")))
     return CatalogAgent(
-        definition, "", card=Rendered("", card), core=Rendered("", core or full), full=Rendered("", full)
+        definition, "", "", card=Rendered("", card), core=Rendered("", core or full), full=Rendered("", full)
     )
 
 

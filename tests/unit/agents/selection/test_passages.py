@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.agents.selection.analysis import analyse
 from ignis_server.agents.selection.embedding import TEXTS_AT_ONCE, StaticEmbedder, Vectors, load_wordllama
 from ignis_server.agents.selection.knobs import SelectionKnobs
-from ignis_server.agents.selection.passages import MAX_PASSAGES, PassageIndex, passages_of
+from ignis_server.agents.selection.passages import PassageIndex
+from ignis_server.agents.selection.sentences import MAX_PASSAGES, passages_of
 
 KNOBS = SelectionKnobs()
 
@@ -79,7 +81,7 @@ def test_more_texts_than_are_taken_apart_at_once_are_all_there(embedder: StaticE
 
 def test_the_best_passage_of_each_agent_counts(embedder: StaticEmbedder) -> None:
     agents = [definition("Bake the bread.\n\nTune the database."), definition("Bake the bread."), definition("")]
-    index = PassageIndex.build(agents, embedder, KNOBS)
+    index = PassageIndex.build(analyse(agents, embedder, KNOBS), embedder, KNOBS)
 
     best = index.passage_similarities(index.vectors(["Tune the database.", "Bake the bread."]), np.array([0, 1, 2]))
 
@@ -91,8 +93,9 @@ def test_the_best_passage_of_each_agent_counts(embedder: StaticEmbedder) -> None
 def test_what_every_agent_says_tells_little(embedder: StaticEmbedder) -> None:
     trades = ["bakes bread", "tunes databases", "mends clothes", "keeps bees", "paints walls"]
     agents = [definition("", f"An expert who {trade}.") for trade in trades]
-    weighed = PassageIndex.build(agents, embedder, replace(KNOBS, rarity_exponent=1.0))
-    plain = PassageIndex.build(agents, embedder, replace(KNOBS, rarity_exponent=0.0))
+    analyses = analyse(agents, embedder, KNOBS)
+    weighed = PassageIndex.build(analyses, embedder, replace(KNOBS, rarity_exponent=1.0))
+    plain = PassageIndex.build(analyses, embedder, replace(KNOBS, rarity_exponent=0.0))
 
     def lead(index: PassageIndex) -> float:
         scores = np.sort(index.head_similarities(index.vectors(["an expert who mends clothes"]))[0])

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.agents.selection.analysis import analyse
+from ignis_server.agents.selection.fields import fields_of
 from ignis_server.agents.selection.knobs import SelectionKnobs
-from ignis_server.agents.selection.text_index import TextIndex, fields_of
+from ignis_server.agents.selection.text_index import TextIndex
 from ignis_server.agents.selection.words import terms_of
+from support.fakes import LetterEmbedder
 
 WORDS = ["redis", "kafka", "postgres", "review", "deploy", "cloth"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
@@ -26,7 +29,7 @@ def definitions(agents: Sequence[tuple[str, str, str]]) -> list[AgentDefinition]
 
 
 def index_of(agents: Sequence[tuple[str, str, str]]) -> TextIndex:
-    return TextIndex.build(definitions(agents), KNOBS)
+    return TextIndex.build(analyse(definitions(agents), LetterEmbedder(), KNOBS), KNOBS)
 
 
 def rarity(having: int, size: int) -> float:

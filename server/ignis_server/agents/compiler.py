@@ -1,0 +1,125 @@
+"""The use case of compiling: every file once, and what it gave kept under a digest of its content."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from ignis_server.agents.cache.artefact_codec import decode_artefact, encode_artefact
+from ignis_server.agents.cache.provenance import maker
+from ignis_server.agents.selection.selector import Selector
+from ignis_server.agents.snapshot import Artefact, Snapshot, build_snapshot, compile_artefacts
+from ignis_server.agents.source import RawFile, Sources
+from ignis_server.agents.tokenizer import Tokenizer
+from ignis_server.clock import Clock
+from ignis_server.errors import CatalogUnusable
+from ignis_server.signals import Signals
+
+__all__ = ["CatalogCompiler", "KeptArtefacts", "NoArtefacts"]
+
+log = structlog.get_logger()
+
+# So many are compiled at a time and then kept, so that what is stopped half-way need not begin anew.
+FILES_AT_ONCE = 256
+
+
+class KeptArtefacts(Protocol):
+    """Compiled files by key. Neither method raises: what cannot be had is missing, what cannot be kept is lost."""
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return what is kept under some of the keys, exactly as it was put; a second or two at most."""
+        ...
+
+    async def put(self, values: Mapping[str, bytes]) -> None:
+        """Keep values for as long as there is room."""
+        ...
+
+
+class NoArtefacts:
+    """Keeps nothing."""
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:  # noqa: ARG002 - as the port has it
+        """Find nothing."""
+        return {}
+
+    async def put(self, values: Mapping[str, bytes]) -> None:
+        """Forget values."""
+
+
+class CatalogCompiler:
+    """Turns files into a snapshot, beside the event loop."""
+
+    def __init__(
+        self, *, tokenizer: Tokenizer, selector: Selector, kept: KeptArtefacts, clock: Clock, signals: Signals
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._selector = selector
+        self._kept = kept
+        self._clock = clock
+        self._signals = signals
+
+    async def compile(self, sources: Sources) -> Snapshot:
+        """Compile what is new of the files, and put it together with what is kept of the others.
+
+        Raises:
+            CatalogUnusable: They hold no agent between them.
+        """
+        began = self._clock.elapsed_seconds()
+        keys = [self._key(file) for file in sources.files]
+        kept = await self._kept.get(keys)
+        artefacts = await asyncio.to_thread(_decoded, kept)
+        reused = len(artefacts)
+        missing = [(key, file) for key, file in zip(keys, sources.files, strict=True) if key not in artefacts]
+        for start in range(0, len(missing), FILES_AT_ONCE):
+            artefacts |= await self._compiled(dict(missing[start : start + FILES_AT_ONCE]))
+        snapshot = await asyncio.to_thread(
+            build_snapshot,
+            sources,
+            [artefacts[key] for key in keys],
+            tokenizer=self._tokenizer,
+            selector=self._selector,
+            clock=self._clock,
+        )
+        snapshot = replace(snapshot, compile_duration=timedelta(seconds=self._clock.elapsed_seconds() - began))
+        if not snapshot.catalog.agents:
+            raise CatalogUnusable(
+                Path(":".join(map(str, sources.roots))),
+                f"none of its {snapshot.catalog.file_count} files holds an agent",
+                "`ignis catalog lint` on it says why for each",
+            )
+        compiled = snapshot.compiled(reused_files=reused)
+        log.info(
+            "catalog.compiled",
+            revision=compiled.revision,
+            agents=compiled.agents,
+            files=compiled.files,
+            reused_files=reused,
+            seconds=round(compiled.seconds, 3),
+        )
+        self._signals.report(compiled)
+        return snapshot
+
+    async def _compiled(self, files: Mapping[str, RawFile]) -> dict[str, Artefact]:
+        compiled = await asyncio.to_thread(
+            compile_artefacts, tuple(files.values()), tokenizer=self._tokenizer, selector=self._selector
+        )
+        await self._kept.put({key: encode_artefact(each) for key, each in zip(files, compiled, strict=True)})
+        return dict(zip(files, compiled, strict=True))
+
+    def _key(self, file: RawFile) -> str:
+        """Return a key that is another one whenever a file might give anything else."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (maker(), self._tokenizer.name, self._selector.version, file.path):
+            digest.update(f"{part}\0".encode())
+        digest.update(file.data)
+        return digest.hexdigest()
+
+
+def _decoded(kept: Mapping[str, bytes]) -> dict[str, Artefact]:
+    decoded = {key: decode_artefact(content) for key, content in kept.items()}
+    return {key: artefact for key, artefact in decoded.items() if artefact is not None}

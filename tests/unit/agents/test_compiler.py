@@ -1,0 +1,115 @@
+"""Compiling each file once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ignis_server.agents.compiler import CatalogCompiler
+from ignis_server.agents.selection.embedding import StaticEmbedder
+from ignis_server.agents.selection.hybrid import HybridSelector
+from ignis_server.agents.source import Sources, read_directories
+from ignis_server.signals import CatalogCompiled
+from support.catalogs import FILES, write_files
+from support.fakes import HandClock, KeptInMemory, RecordedSignals, WordTokenizer
+
+
+@pytest.fixture
+def signals() -> RecordedSignals:
+    return RecordedSignals()
+
+
+@pytest.fixture
+def kept() -> KeptInMemory:
+    return KeptInMemory()
+
+
+@pytest.fixture
+def compiler(embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals) -> CatalogCompiler:
+    return CatalogCompiler(
+        tokenizer=WordTokenizer(),
+        selector=HybridSelector(embedder),
+        kept=kept,
+        clock=HandClock(),
+        signals=signals,
+    )
+
+
+def sources(root: Path, files: Mapping[str, str] = FILES) -> Sources:
+    return read_directories((write_files(root, files),))
+
+
+def reused(signals: RecordedSignals) -> list[int]:
+    return [signal.reused_files for signal in signals.reported if isinstance(signal, CatalogCompiled)]
+
+
+async def test_what_was_compiled_once_is_used_again_and_gives_the_same(
+    tmp_path: Path, compiler: CatalogCompiler, signals: RecordedSignals
+) -> None:
+    first = await compiler.compile(sources(tmp_path))
+    second = await compiler.compile(sources(tmp_path))
+
+    assert reused(signals) == [0, len(FILES)]
+    assert second.catalog == first.catalog
+
+
+async def test_after_an_edit_only_that_file_is_compiled(
+    tmp_path: Path, compiler: CatalogCompiler, signals: RecordedSignals
+) -> None:
+    before = await compiler.compile(sources(tmp_path))
+    haiku = FILES["skills/haiku/SKILL.md"].replace("one turn", "no turn")
+    after = await compiler.compile(sources(tmp_path, {"skills/haiku/SKILL.md": haiku}))
+
+    assert reused(signals) == [0, len(FILES) - 1]
+    changed = [
+        one.agent_id for one, other in zip(before.catalog.agents, after.catalog.agents, strict=True) if one != other
+    ]
+    assert changed == ["skills/haiku"]
+
+
+async def test_a_file_that_moved_is_compiled_anew_as_its_agent_has_another_id(
+    tmp_path: Path, compiler: CatalogCompiler
+) -> None:
+    await compiler.compile(sources(tmp_path / "one"))
+    moved = {path.replace("haiku", "verse"): text for path, text in FILES.items()}
+
+    snapshot = await compiler.compile(sources(tmp_path / "other", moved))
+
+    assert "skills/verse" in {agent.agent_id for agent in snapshot.catalog.agents}
+
+
+async def test_what_is_kept_and_is_no_compiled_file_is_compiled_anew(
+    tmp_path: Path, compiler: CatalogCompiler, kept: KeptInMemory, signals: RecordedSignals
+) -> None:
+    first = await compiler.compile(sources(tmp_path))
+    kept.values = dict.fromkeys(kept.values, b"foreign")
+
+    second = await compiler.compile(sources(tmp_path))
+
+    assert reused(signals) == [0, 0]
+    assert second.catalog == first.catalog
+
+
+class CountingTokenizer(WordTokenizer):
+    def __init__(self) -> None:
+        self.counted: list[str] = []
+
+    def count(self, texts: list[str]) -> list[int]:
+        self.counted += texts
+        return super().count(texts)
+
+
+async def test_nothing_is_counted_where_everything_was_compiled(
+    tmp_path: Path, embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals
+) -> None:
+    tokenizer = CountingTokenizer()
+    compiler = CatalogCompiler(
+        tokenizer=tokenizer, selector=HybridSelector(embedder), kept=kept, clock=HandClock(), signals=signals
+    )
+    await compiler.compile(sources(tmp_path))
+    assert tokenizer.counted
+    tokenizer.counted.clear()
+
+    await compiler.compile(sources(tmp_path))
+
+    assert tokenizer.counted == []
