@@ -10,12 +10,14 @@ Every exception of a call is an IgnisError; `ignis_client.errors` has them all.
 from ignis_client import errors
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, Evidence, SearchResult
 from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgent
-from ignis_client.catalog import Catalog, CategoryCount, FormatCount, SeverityCount, Team
+from ignis_client.catalog import Catalog, CatalogChange, CategoryCount, FormatCount, SeverityCount, Team
 from ignis_client.client import IgnisClient
 from ignis_client.diagnostics import Diagnostic, Severity
+from ignis_client.epoch import Epoch, EpochReason, HeldAgent, HeldBundle
 from ignis_client.errors import IgnisError
 from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need, UnboundedBundle
 from ignis_client.savings import Baseline, Savings, TokenPrices
+from ignis_client.session import Session
 
 __all__ = [
     "Agent",
@@ -25,12 +27,17 @@ __all__ = [
     "Bundle",
     "CacheOutcome",
     "Catalog",
+    "CatalogChange",
     "CategoryCount",
     "DetailLevel",
     "Diagnostic",
+    "Epoch",
+    "EpochReason",
     "Evidence",
     "ExclusionReason",
     "FormatCount",
+    "HeldAgent",
+    "HeldBundle",
     "IgnisClient",
     "IgnisError",
     "InclusionReason",
@@ -40,6 +47,7 @@ __all__ = [
     "Need",
     "Savings",
     "SearchResult",
+    "Session",
     "Severity",
     "SeverityCount",
     "Team",

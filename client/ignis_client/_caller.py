@@ -34,7 +34,7 @@ class Caller:
     """Calls methods on behalf of one client."""
 
     def __init__(self, metadata: Metadata, timeout: float) -> None:
-        self._metadata = metadata
+        self.metadata = metadata
         self._timeout = _checked(timeout)
 
     def seconds(self, timeout: float | None) -> float:
@@ -57,7 +57,7 @@ class Caller:
             IgnisError: The call did not end well.
         """
         try:
-            return await method(request, timeout=self.seconds(timeout), metadata=self._metadata)
+            return await method(request, timeout=self.seconds(timeout), metadata=self.metadata)
         except grpc.aio.AioRpcError as rpc_error:
             raise error_from(rpc_error) from rpc_error
 

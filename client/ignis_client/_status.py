@@ -30,6 +30,8 @@ BY_REASON: Final[Mapping[str, type[IgnisError]]] = MappingProxyType(
         "AMBIGUOUS_AGENT": errors.AmbiguousAgent,
         "TEAM_NOT_FOUND": errors.TeamNotFound,
         "BUDGET_TOO_SMALL": errors.BudgetTooSmall,
+        "REVISION_TOO_OLD": errors.RevisionTooOld,
+        "TOO_MANY_WATCHERS": errors.LimitReached,
     }
 )
 BY_CODE: Final[Mapping[grpc.StatusCode, type[IgnisError]]] = MappingProxyType(

@@ -5,7 +5,7 @@ violation at once. Answers may hold
 enum values of servers that are newer than this client; those become UNKNOWN.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from types import MappingProxyType
 from typing import Final
@@ -15,8 +15,9 @@ from grpc import StatusCode
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, Evidence, SearchResult
 from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgent
-from ignis_client.catalog import Catalog, CategoryCount, FormatCount, SeverityCount, Team
+from ignis_client.catalog import Catalog, CatalogChange, CategoryCount, FormatCount, SeverityCount, Team
 from ignis_client.diagnostics import Diagnostic, Severity
+from ignis_client.epoch import Epoch, EpochReason, HeldBundle
 from ignis_client.errors import Failure, InvalidRequest, Violation
 from ignis_client.loaded import CacheOutcome, ExclusionReason, LeftOutAgent, Loaded, Need, UnboundedBundle
 from ignis_client.savings import Baseline, Savings, TokenPrices
@@ -29,6 +30,7 @@ __all__ = [
     "to_agent",
     "to_agent_summaries",
     "to_catalog",
+    "to_catalog_change",
     "to_diagnostics",
     "to_loaded",
     "to_search_results",
@@ -72,6 +74,14 @@ INCLUSION_OF_NUMBER: Final = {
     int(pb.INCLUSION_REASON_NAMED): InclusionReason.NAMED,
     int(pb.INCLUSION_REASON_SELECTED): InclusionReason.SELECTED,
 }
+EPOCH_REASON_OF_NUMBER: Final = {
+    int(pb.EPOCH_REASON_INITIAL): EpochReason.INITIAL,
+    int(pb.EPOCH_REASON_CONTINUED): EpochReason.CONTINUED,
+    int(pb.EPOCH_REASON_AGENT_CHANGED): EpochReason.AGENT_CHANGED,
+    int(pb.EPOCH_REASON_BUDGET_SPENT): EpochReason.BUDGET_SPENT,
+    int(pb.EPOCH_REASON_UNKNOWN_EPOCH): EpochReason.UNKNOWN_EPOCH,
+    int(pb.EPOCH_REASON_AGENT_FORBIDDEN): EpochReason.AGENT_FORBIDDEN,
+}
 EXCLUSION_OF_NUMBER: Final = {
     int(pb.EXCLUSION_REASON_FORBIDDEN): ExclusionReason.FORBIDDEN,
     int(pb.EXCLUSION_REASON_OVER_BUDGET): ExclusionReason.OVER_BUDGET,
@@ -100,6 +110,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
     min_recall: float | None,
     max_detail: DetailLevel,
     prices: TokenPrices | None,
+    held: HeldBundle | None,
 ) -> pb.LoadAgentsRequest:
     """Encode what LoadAgents is asked.
 
@@ -118,6 +129,7 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
         min_recall=min_recall,
         max_detail=NUMBER_OF_DETAIL[max_detail],
         prices=_from_prices(prices) if prices else None,
+        held=_from_held(held) if held else None,
     )
 
 
@@ -127,6 +139,13 @@ def to_loaded(response: pb.LoadAgentsResponse) -> Loaded:
         catalog_revision=response.catalog_revision,
         selector_version=response.selector_version,
         bundle=_to_bundle(response.bundle),
+        epoch=Epoch(
+            id=response.epoch.id,
+            reason=EPOCH_REASON_OF_NUMBER.get(response.epoch.reason, EpochReason.UNKNOWN),
+            digest=response.epoch.digest,
+            tokens=response.epoch.tokens,
+            size_bytes=response.epoch.size_bytes,
+        ),
         needs=tuple(map(_to_need, response.needs)),
         left_out=tuple(map(_to_left_out_agent, response.left_out)),
         left_out_more_count=response.left_out_more_count,
@@ -136,6 +155,15 @@ def to_loaded(response: pb.LoadAgentsResponse) -> Loaded:
         expected_recall=response.expected_recall if response.HasField("expected_recall") else None,
         least_score=response.least_score if response.HasField("least_score") else None,
         unbounded=_to_unbounded(response.unbounded) if response.HasField("unbounded") else None,
+    )
+
+
+def _from_held(held: HeldBundle) -> pb.HeldBundle:
+    return pb.HeldBundle(
+        epoch_id=held.epoch_id,
+        agents=[
+            pb.HeldAgent(id=each.id, digest=each.digest, detail=NUMBER_OF_DETAIL[each.detail]) for each in held.agents
+        ],
     )
 
 
@@ -215,6 +243,19 @@ def to_catalog(response: pb.GetCatalogResponse) -> Catalog:
         compile_time=catalog.compile_time.ToDatetime(tzinfo=UTC),
         compile_duration=catalog.compile_duration.ToTimedelta(),
         default_budget_tokens=catalog.default_budget_tokens,
+    )
+
+
+def to_catalog_change(parts: Sequence[pb.CatalogChange]) -> CatalogChange:
+    """Decode the step to a revision, which came in one message or several."""
+    last = parts[-1]
+    return CatalogChange(
+        revision=last.revision,
+        previous_revision=last.previous_revision,
+        added=tuple(_to_summary(each) for part in parts for each in part.added),
+        changed=tuple(_to_summary(each) for part in parts for each in part.changed),
+        removed_ids=tuple(each for part in parts for each in part.removed_ids),
+        time=last.change_time.ToDatetime(tzinfo=UTC),
     )
 
 

@@ -18,7 +18,7 @@ class DetailLevel(IntEnum):
     CARD = 1
     """Name and description: enough to know that the agent exists and when to call it."""
     CORE = 2
-    """The card and those whole sections of the body that matter; servers may not serve it yet."""
+    """The card and those whole sections of the body that say how the agent acts."""
     FULL = 3
     """The card and the whole body."""
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ignis_client.agents import AgentFormat
+from ignis_client.agents import AgentFormat, AgentSummary
 from ignis_client.diagnostics import Severity
 
-__all__ = ["Catalog", "CategoryCount", "FormatCount", "SeverityCount", "Team"]
+__all__ = ["Catalog", "CatalogChange", "CategoryCount", "FormatCount", "SeverityCount", "Team"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +85,24 @@ class Catalog:
     compile_time: datetime
     compile_duration: timedelta
     default_budget_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChange:
+    """The step from one revision of a catalog to a later one.
+
+    Attributes:
+        revision: What is served from now on.
+        previous_revision: What the watch knew before; empty where it begins with all agents.
+        added: Agents that are new, ordered by id; all of them where the watch begins.
+        changed: Agents whose text or metadata is another, ordered by id, as they are now.
+        removed_ids: Ids of agents that are gone, in order.
+        time: When the revision went live on the server that tells, in UTC.
+    """
+
+    revision: str
+    previous_revision: str
+    added: tuple[AgentSummary, ...]
+    changed: tuple[AgentSummary, ...]
+    removed_ids: tuple[str, ...]
+    time: datetime

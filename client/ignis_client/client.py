@@ -1,7 +1,8 @@
 """The client: a method for each thing that a caller can ask of an Ignis server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
@@ -12,13 +13,16 @@ from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceStub
 from ignis_client import _wire
 from ignis_client._caller import Caller
 from ignis_client._channel import open_channel, to_metadata
+from ignis_client._watch import watched
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, SearchResult
 from ignis_client.bundle import DetailLevel
-from ignis_client.catalog import Catalog
+from ignis_client.catalog import Catalog, CatalogChange
 from ignis_client.diagnostics import Diagnostic, Severity
+from ignis_client.epoch import HeldBundle
 from ignis_client.errors import Failure, Unavailable
 from ignis_client.loaded import Loaded
 from ignis_client.savings import TokenPrices
+from ignis_client.session import Session
 
 __all__ = ["IgnisClient"]
 
@@ -124,6 +128,7 @@ class IgnisClient:
         min_recall: float | None = None,
         max_detail: DetailLevel = DetailLevel.FULL,
         prices: TokenPrices | None = None,
+        held: HeldBundle | None = None,
         timeout: float | None = None,
     ) -> Loaded:
         """Load the agents that a project needs, as one bundle within a budget.
@@ -151,6 +156,7 @@ class IgnisClient:
             max_detail: The most detailed level that agents are sent at. All are taken as their core, or as a
                 card, before what is left of the budget is spent on more detail.
             prices: What `Loaded.savings` assumes of prompt caches.
+            held: What the conversation holds already, so that only what is new is sent; `session` keeps it.
             timeout: Seconds that the call may take. None: the client's.
 
         Raises:
@@ -172,10 +178,18 @@ class IgnisClient:
             min_recall=min_recall,
             max_detail=max_detail,
             prices=prices,
+            held=held,
         )
         loaded = _wire.to_loaded(await self._caller.call(self._agents.LoadAgents, request, timeout))
         loaded.bundle.verify()
         return loaded
+
+    def session(self) -> Session:
+        """Begin a conversation whose agents are loaded turn by turn, so that a provider's prompt cache keeps up.
+
+        A session lives in this process and costs the server nothing; make one for each conversation.
+        """
+        return Session(self.load_agents)
 
     async def search_agents(
         self,
@@ -249,6 +263,33 @@ class IgnisClient:
         """Describe the catalog that is served: its revision, size, teams, and the remarks on its files."""
         request = pb.GetCatalogRequest()
         return _wire.to_catalog(await self._caller.call(self._agents.GetCatalog, request, timeout))
+
+    async def watch_catalog(
+        self, known_revision: str = "", *, patience: float = 300.0
+    ) -> AsyncGenerator[CatalogChange]:
+        """Iterate over the changes of the catalog, as they happen and without end.
+
+        The first is the step from the known revision to the present one, if they differ. Where the connection
+        is lost or the server gives way to another, the watch goes on with the next server; what was changed
+        meanwhile comes in one step. A server that does not know the revision begins with all its agents, and
+        `previous_revision` is empty.
+
+        Args:
+            known_revision: The revision that the caller knows, such as `Catalog.revision`. Empty: none.
+            patience: Seconds that no server may be reachable for.
+
+        Raises:
+            Unavailable: No server could be reached for so long.
+            LimitReached: As many watches stand already as the server allows.
+        """
+        changes = watched(
+            lambda request: self._agents.WatchCatalog(request, metadata=self._caller.metadata),
+            known_revision,
+            patience,
+        )
+        async with aclosing(changes):
+            async for change in changes:
+                yield change
 
     async def list_diagnostics(
         self, *, min_severity: Severity = Severity.NOTE, timeout: float | None = None

@@ -8,6 +8,7 @@
     ├── NotFound                name something else
     │   ├── AgentNotFound
     │   └── TeamNotFound
+    ├── RevisionTooOld          begin the watch anew
     ├── FeatureUnavailable      do without it
     ├── AccessDenied            bring other credentials
     ├── LimitReached            wait, or ask for less
@@ -41,6 +42,7 @@ __all__ = [
     "LimitReached",
     "NotFound",
     "PageTokenInvalid",
+    "RevisionTooOld",
     "ServerError",
     "TeamNotFound",
     "Unavailable",
@@ -162,6 +164,20 @@ class TeamNotFound(NotFound):
         super().__init__(failure)
         self.team = failure.metadata["team"]
         self.nearest = _listed(failure.metadata["nearest"])
+
+
+class RevisionTooOld(IgnisError):
+    """The server never served the revision of a catalog, or has forgotten it.
+
+    Attributes:
+        revision: The revision, as the request has it.
+        oldest_revision: The oldest one that the server remembers.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.revision = failure.metadata["revision"]
+        self.oldest_revision = failure.metadata["oldest_revision"]
 
 
 class FeatureUnavailable(IgnisError):

@@ -1,10 +1,11 @@
 """The answer to a load: the bundle, the reasons for it, and what it saves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ignis_client.agents import AgentSummary, Evidence
 from ignis_client.bundle import Bundle, LoadedAgent
+from ignis_client.epoch import Epoch
 from ignis_client.savings import Savings
 
 __all__ = ["CacheOutcome", "ExclusionReason", "LeftOutAgent", "Loaded", "Need", "UnboundedBundle"]
@@ -103,7 +104,8 @@ class Loaded:
     Attributes:
         catalog_revision: The revision of the catalog that answered.
         selector_version: The version of the selector that chose; a change of it may change the choice.
-        bundle: What to give the model. Empty, and no error, where no agent answers the brief.
+        bundle: What to give the model. Empty, and no error, where no agent answers the brief. Where the caller holds
+            agents, those that are new.
         needs: What the brief was understood to ask for, in its order.
         left_out: Agents that had evidence but are not in the bundle, best first; at most 20.
         left_out_more_count: Agents that had evidence but are neither in the bundle nor in `left_out`.
@@ -114,7 +116,8 @@ class Loaded:
             no need is stated in words.
         least_score: The score from which on an agent was considered. None where `min_recall` decided that, and
             where no need is stated in words.
-        cache_outcome: Where the answer came from.
+        epoch: How the bundle continues what the caller holds.
+        cache_outcome: Where the answer came from; answers that say the same are equal wherever they came from.
         unbounded: What the same request would get without a budget. None where the budget cut nothing off.
     """
 
@@ -128,7 +131,8 @@ class Loaded:
     savings: Savings
     expected_recall: float | None
     least_score: float | None
-    cache_outcome: CacheOutcome
+    epoch: Epoch
+    cache_outcome: CacheOutcome = field(compare=False)
     unbounded: UnboundedBundle | None
 
     @property

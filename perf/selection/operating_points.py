@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from ignis_server.agents.canonical import LoadRequest
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import Project
 from ignis_server.agents.selection.hybrid import HybridSelector
@@ -70,10 +71,8 @@ class Service:
         catalog = labelled.catalog
         self.index: SelectionIndex = selector.compile(catalog)
         names = NameIndex.of(catalog)
-        snapshot = Snapshot(catalog, names, self.index, selector.version, clock.now(), timedelta())
-        self._loader = AgentLoader(
-            lambda: snapshot, default_budget_tokens=AMPLE_TOKENS, clock=clock, signals=NoSignals()
-        )
+        self._snapshot = Snapshot(catalog, names, self.index, selector.version, clock.now(), timedelta(), artefacts={})
+        self._loader = AgentLoader(clock=clock, signals=NoSignals())
         self._places = {agent.agent_id: place for place, agent in enumerate(catalog.agents)}
 
     def ask(self, requests: Iterable[str], min_recall: float | None = None) -> list[Answer]:
@@ -81,7 +80,8 @@ class Service:
         return [self._ask(request, min_recall) for request in requests]
 
     def _ask(self, request: str, min_recall: float | None) -> Answer:
-        loaded = self._loader.load(Project(brief=request, min_recall=min_recall))
+        project = Project(brief=request, min_recall=min_recall)
+        loaded = self._loader.load(LoadRequest.of(project, AMPLE_TOKENS), self._snapshot)
         return Answer(
             places=tuple(self._places[each.agent.agent_id] for each in loaded.bundle.agents),
             expected_recall=1.0 if loaded.expected_recall is None else loaded.expected_recall,

@@ -2,29 +2,47 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import partial
 
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
 from threadpoolctl import threadpool_limits
 
 from ignis.agents.v1 import agent_loader_pb2, agent_loader_pb2_grpc
 from ignis.telemetry.v1 import telemetry_pb2
 from ignis.workflow.v1 import workflow_pb2
+from ignis_server.agents.answers import ComputedAnswers, CountedAnswers
+from ignis_server.agents.artefacts import KeptArtefacts
+from ignis_server.agents.cache.artefact_layers import LayeredArtefacts, SharedArtefacts
+from ignis_server.agents.cache.cached_answers import CachedAnswers, CacheLimits
 from ignis_server.agents.cache.disk_artefacts import DiskArtefacts
-from ignis_server.agents.compiler import CatalogCompiler, NoArtefacts
+from ignis_server.agents.cache.keeper import CacheKeeper, CareLimits
+from ignis_server.agents.cache.redis_store import RedisStore
+from ignis_server.agents.cache.shared_store import NoStore, SharedStore
+from ignis_server.agents.compiler import CatalogCompiler
+from ignis_server.agents.folder_watch import folder_changes
+from ignis_server.agents.history import History
+from ignis_server.agents.live import LiveCatalog
 from ignis_server.agents.loader import AgentLoader
+from ignis_server.agents.reload import CatalogReloader
 from ignis_server.agents.search import AgentSearch
 from ignis_server.agents.selection.embedding import load_embedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.service import AgentLoaderService
-from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import LazyTokenizer
-from ignis_server.clock import SystemClock
+from ignis_server.agents.visibility import Views
+from ignis_server.agents.watch import CatalogWatch
+from ignis_server.agents.wire.loading import from_loaded
+from ignis_server.background import background
+from ignis_server.clock import Clock, SystemClock
 from ignis_server.errors import SettingsInvalid
-from ignis_server.rpc.server import RpcServer, ServerLimits, check_address, serving
+from ignis_server.rpc.call import Interceptor
+from ignis_server.rpc.server import RpcServer, ServerLimits, Service, check_address, serving
 from ignis_server.rpc.unavailable import unavailable_service
 from ignis_server.settings import Settings
+from ignis_server.signals import Signals
 from ignis_server.telemetry.otel import TelemetrySettings, telemetry
 
 __all__ = ["running"]
@@ -49,42 +67,114 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
         raise SettingsInvalid(("catalog_paths: is empty: say --catalog DIR, or set IGNIS_CATALOG_PATHS",))
     clock = SystemClock()
     check_address(settings.listen)
-    async with telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name), clock) as telemetered:
+    async with (
+        telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name)) as telemetered,
+        _shared_store(settings, telemetered.signals) as store,
+    ):
         signals = telemetered.signals
         sources = await asyncio.to_thread(read_directories, settings.catalog_paths)
-        embedder = await asyncio.to_thread(load_embedder)
-        kept = (
-            DiskArtefacts(settings.cache_dir, max_bytes=settings.cache_disk_bytes, clock=clock, signals=signals)
-            if settings.cache_dir
-            else NoArtefacts()
+        tokenizer, selector = LazyTokenizer(), HybridSelector(await asyncio.to_thread(load_embedder))
+        kept = _kept_artefacts(settings, store, clock, signals)
+        compiler = CatalogCompiler(tokenizer=tokenizer, selector=selector, kept=kept, clock=clock, signals=signals)
+        history = History(max_revisions=settings.remembered_revisions)
+        live = LiveCatalog(await compiler.compile(sources), clock, history)
+        views = Views(tokenizer=tokenizer, selector=selector, clock=clock)
+        computed = ComputedAnswers(AgentLoader(clock=clock, signals=signals), views, from_loaded)
+        cached = CachedAnswers(computed, store, _cache_limits(settings), clock)
+        keeper = CacheKeeper(cached, store, CareLimits(), clock=clock, signals=signals)
+        is_caching = settings.answer_cache_bytes > 0
+        closing = asyncio.Event()
+        service = AgentLoaderService(
+            live,
+            CountedAnswers(cached if is_caching else computed, signals),
+            AgentSearch(lambda: live.snapshot, clock=clock, signals=signals),
+            CatalogWatch(live, closing),
+            default_budget_tokens=settings.default_budget_tokens,
         )
-        compiler = CatalogCompiler(
-            tokenizer=LazyTokenizer(), selector=HybridSelector(embedder), kept=kept, clock=clock, signals=signals
-        )
-        snapshot = await compiler.compile(sources)
+        # What works beside the calls ends before what it works with.
+        async with aclosing(cached), background(signals) as beside:
+            if is_caching:
+                await keeper.warm(live.snapshot)
+                beside.start("cache-care", lambda: keeper.run(live))
+            if settings.catalog_watch != "off":
+                reloader = CatalogReloader(
+                    live,
+                    compiler,
+                    read=partial(read_directories, settings.catalog_paths),
+                    prepare=keeper.prepare,
+                    signals=signals,
+                )
+                beside.start("catalog-reload", lambda: reloader.run(_changes(settings)))
+            # A load multiplies small matrices. On several threads that is no faster, and now and then one of them waits for a
+            # core: p99 of a load over 1,185 agents was 20 to 26 ms with numpy's own choice, and 10 to 14 ms with one thread.
+            with threadpool_limits(limits=1, user_api="blas"):
+                async with _serving(settings, service, telemetered.rpc, closing) as server:
+                    log.info("server.started", address=server.address)
+                    yield server
+                    log.info("server.stopping", drain_seconds=settings.drain_seconds)
 
-        def live() -> Snapshot:
-            return snapshot
 
-        loader = AgentLoader(live, default_budget_tokens=settings.default_budget_tokens, clock=clock, signals=signals)
-        search = AgentSearch(live, clock=clock, signals=signals)
-        service = AgentLoaderService(live, loader, search)
-        # A load multiplies small matrices. On several threads that is no faster, and now and then one of them waits for a
-        # core: p99 of a load over 1,185 agents was 20 to 26 ms with numpy's own choice, and 10 to 14 ms with one thread.
-        with threadpool_limits(limits=1, user_api="blas"):
-            async with serving(
-                settings.listen,
-                register=(
-                    lambda server: agent_loader_pb2_grpc.add_AgentLoaderServiceServicer_to_server(service, server),
-                    lambda server: server.add_generic_rpc_handlers((unavailable_service(WORKFLOW),)),
-                    lambda server: server.add_generic_rpc_handlers((unavailable_service(TELEMETRY),)),
-                ),
-                service_names=(AGENTS.full_name, WORKFLOW.full_name, TELEMETRY.full_name),
-                interceptors=(telemetered.rpc,),
-                limits=ServerLimits(
-                    max_concurrent_calls=settings.max_concurrent_calls, drain_seconds=settings.drain_seconds
-                ),
-            ) as server:
-                log.info("server.started", address=server.address)
-                yield server
-                log.info("server.stopping", drain_seconds=settings.drain_seconds)
+@asynccontextmanager
+async def _shared_store(settings: Settings, signals: Signals) -> AsyncIterator[SharedStore]:
+    if settings.redis_url is None:
+        yield NoStore()
+        return
+    url = settings.redis_url.get_secret_value()
+    store = RedisStore(url, namespace=settings.redis_namespace, signals=signals)
+    # Connections are closed last: whoever still asked after that would open one that nobody closes.
+    async with aclosing(store), background(signals) as beside:
+        beside.start("cache-probe", store.run)
+        yield store
+
+
+def _kept_artefacts(settings: Settings, store: SharedStore, clock: Clock, signals: Signals) -> KeptArtefacts:
+    layers: list[KeptArtefacts] = []
+    if settings.cache_dir:
+        disk = DiskArtefacts(settings.cache_dir, max_bytes=settings.cache_disk_bytes, clock=clock, signals=signals)
+        layers.append(disk)
+    if settings.redis_url:
+        layers.append(SharedArtefacts(store))
+    return LayeredArtefacts(layers)
+
+
+def _cache_limits(settings: Settings) -> CacheLimits:
+    return CacheLimits(
+        memory_bytes=settings.answer_cache_bytes,
+        memory_seconds=settings.answer_cache_memory_seconds,
+        seconds=settings.answer_cache_seconds,
+    )
+
+
+def _serving(
+    settings: Settings, agents: AgentLoaderService, telemetry: Interceptor, closing: asyncio.Event
+) -> AbstractAsyncContextManager[RpcServer]:
+    return serving(
+        settings.listen,
+        services=(
+            Service(
+                AGENTS.full_name,
+                partial(agent_loader_pb2_grpc.add_AgentLoaderServiceServicer_to_server, agents),
+                standing_methods=(f"/{AGENTS.full_name}/WatchCatalog",),
+            ),
+            *map(_unavailable, (WORKFLOW, TELEMETRY)),
+        ),
+        interceptors=(telemetry,),
+        limits=ServerLimits(
+            max_concurrent_calls=settings.max_concurrent_calls,
+            max_watchers=settings.max_watchers,
+            drain_seconds=settings.drain_seconds,
+        ),
+        closing=closing,
+    )
+
+
+def _unavailable(service: ServiceDescriptor) -> Service:
+    return Service(service.full_name, lambda server: server.add_generic_rpc_handlers((unavailable_service(service),)))
+
+
+def _changes(settings: Settings) -> AsyncIterator[None]:
+    return folder_changes(
+        settings.catalog_paths,
+        by_polling=settings.catalog_watch == "polling",
+        check_seconds=settings.catalog_check_seconds,
+    )

@@ -9,12 +9,12 @@ __all__ = [
     "AmbiguousAgent",
     "BudgetTooSmall",
     "CatalogUnusable",
-    "FeatureUnavailable",
     "IgnisError",
     "InvalidRequest",
     "MalformedMessage",
     "MethodUnavailable",
     "PageTokenInvalid",
+    "RevisionTooOld",
     "SettingsInvalid",
     "ShuttingDown",
     "TeamNotFound",
@@ -64,14 +64,6 @@ class PageTokenInvalid(IgnisError):
             f"page_token does not belong to this {method} request: send the next_page_token of the "
             "page before with all other fields unchanged, or leave it empty to begin anew"
         )
-
-
-class FeatureUnavailable(IgnisError):
-    """The request uses a field that this release does not serve yet."""
-
-    def __init__(self, feature: str, value: str = "") -> None:
-        self.feature = feature
-        super().__init__(f"{f'{feature} {value}'.strip()} is not served by this release: leave it unset")
 
 
 class MethodUnavailable(IgnisError):
@@ -128,6 +120,18 @@ class BudgetTooSmall(IgnisError):
         )
 
 
+class RevisionTooOld(IgnisError):
+    """A revision of the catalog that this server never served, or has forgotten."""
+
+    def __init__(self, revision: str, oldest_revision: str) -> None:
+        self.revision = revision
+        self.oldest_revision = oldest_revision
+        super().__init__(
+            f"revision {revision!r} is not remembered, the oldest that is being {oldest_revision}: "
+            "watch without known_revision, which begins with all agents"
+        )
+
+
 class CatalogUnusable(IgnisError):
     """A catalog that cannot be served: missing, unreadable, or without a single agent."""
 
@@ -153,7 +157,10 @@ class TooManyWatchers(IgnisError):
     def __init__(self, method: str, limit: int) -> None:
         self.method = method
         self.limit = limit
-        super().__init__(f"{limit} streams of {method} and its like stand open, which is the limit: close some first")
+        super().__init__(
+            f"{limit} streams of {method} and its like stand open, which is the limit: close some first, "
+            f"or try another replica in {self.retry_seconds} s"
+        )
 
 
 class AddressUnusable(IgnisError):

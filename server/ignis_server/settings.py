@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ignis_server.agents.cache.redis_url import check_redis_url
 from ignis_server.errors import SettingsInvalid
 
 __all__ = ["Settings"]
 
 ENDPOINT = re.compile(r"https?://[^/\s]+/?")
+SECRETS = frozenset({"redis_url"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -33,6 +35,17 @@ class Settings(BaseSettings):
     default_budget_tokens: int = Field(
         default=20_000, ge=1, le=10_000_000, description="Budget of a load that states none."
     )
+    catalog_watch: Literal["events", "polling", "off"] = Field(
+        default="events",
+        description="How changes of the catalog's files are noticed: by the system's events, by polling (for network file "
+        "systems), or not at all.",
+    )
+    catalog_check_seconds: float = Field(
+        default=60.0, ge=1, le=86_400, description="So often the files are read even if no change was noticed."
+    )
+    remembered_revisions: int = Field(
+        default=16, ge=0, le=1_000, description="Past revisions whose agents can still be loaded by digest."
+    )
     cache_dir: Path | None = Field(
         default=Path("~/.cache/ignis-agents"),
         description="Where compiled files are kept, so that the next start is faster. Empty: nowhere.",
@@ -40,8 +53,28 @@ class Settings(BaseSettings):
     cache_disk_bytes: int = Field(
         default=1 << 30, ge=1 << 20, le=1 << 40, description="What may be kept there; the oldest goes first."
     )
+    answer_cache_bytes: int = Field(
+        default=256 << 20, ge=0, le=1 << 40, description="Memory for answers; 0: every answer is computed."
+    )
+    answer_cache_memory_seconds: float = Field(
+        default=300.0, ge=1, le=86_400, description="How long an answer stays in memory that nobody asks for."
+    )
+    answer_cache_seconds: float = Field(
+        default=3_600.0, ge=1, le=30 * 86_400, description="How long it stays in Redis."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis that the replicas share, such as redis://localhost:6379; also rediss://, unix://, "
+        "redis+sentinel://host,host/service and redis+cluster://host,host. Unset: each replica has its own cache only.",
+    )
+    redis_namespace: str = Field(
+        default="ignis", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="The beginning of all keys in Redis."
+    )
     max_concurrent_calls: int = Field(
         default=2_000, ge=1, le=100_000, description="Calls served at once; one more is RESOURCE_EXHAUSTED."
+    )
+    max_watchers: int = Field(
+        default=500, ge=1, le=100_000, description="Streams of WatchCatalog at once; one more is RESOURCE_EXHAUSTED."
     )
     drain_seconds: float = Field(
         default=10.0, ge=0, le=600, description="Time that calls in flight get to finish when the server stops."
@@ -63,7 +96,7 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
-    @field_validator("otlp_endpoint", "cache_dir", mode="before")
+    @field_validator("otlp_endpoint", "cache_dir", "redis_url", mode="before")
     @classmethod
     def _take_empty_for_unset(cls, value: object) -> object:
         # As OpenTelemetry's specification of environment variables wants it.
@@ -75,6 +108,13 @@ class Settings(BaseSettings):
         if value is not None and not ENDPOINT.fullmatch(value):
             message = "must be a URL of a host, such as http://localhost:4317"
             raise ValueError(message)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_redis_url(value.get_secret_value())
         return value
 
     @field_validator("cache_dir")
@@ -122,4 +162,5 @@ class Settings(BaseSettings):
 
 def _mistake(error: ErrorDetails) -> str:
     name = ".".join(str(part) for part in error["loc"])
-    return f"{name}: {error['input']!r} is refused: {error['msg']}"
+    given = "what is given" if name in SECRETS else repr(error["input"])
+    return f"{name}: {given} is refused: {error['msg']}"

@@ -10,9 +10,15 @@ from typing import Literal, Protocol
 __all__ = [
     "AgentsLoaded",
     "AgentsSearched",
+    "BackgroundFailed",
+    "BundleCounts",
     "CacheFailed",
+    "CacheWarmed",
     "CatalogCompiled",
+    "CatalogReloaded",
+    "LoadAnswered",
     "NoSignals",
+    "SharedStoreChanged",
     "Signal",
     "Signals",
 ]
@@ -33,22 +39,67 @@ class CatalogCompiled:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentsLoaded:
-    """A bundle was made: what was chosen out of what, and the tokens it saves against loading all."""
+class CatalogReloaded:
+    """The catalog's files changed: another revision is served, or the one before is kept, and why.
+
+    `outcome` is "replaced", or "kept" where the files as they are now cannot be served. The numbers count agents.
+    """
+
+    outcome: Literal["replaced", "kept"]
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BundleCounts:
+    """A bundle in figures: what was chosen out of what, and the tokens of it and of the other ways of loading.
+
+    Attributes:
+        agents: Agents that are sent.
+        considered: Agents that they were chosen from.
+        needs: What the request was understood to ask for.
+        unanswered_needs: Those of them that no agent answers.
+        budget_tokens: What might be spent.
+        new_tokens: Tokens that are sent.
+        loaded_tokens: Those and the ones that the caller holds already.
+        load_all_tokens: Tokens of all agents in full.
+        index_only_tokens: Tokens of all cards.
+        cached_load_all_tokens: All agents in full, read from a prompt cache at the caller's prices, in whole tokens.
+        cached_loaded_tokens: What is held and sent at the caller's prices, in whole tokens.
+    """
 
     agents: int
     considered: int
     needs: int
     unanswered_needs: int
+    budget_tokens: int
+    new_tokens: int
     loaded_tokens: int
     load_all_tokens: int
-    budget_tokens: int
+    index_only_tokens: int
+    cached_load_all_tokens: int
+    cached_loaded_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsLoaded:
+    """A bundle was computed: its figures, and how long that took."""
+
+    counts: BundleCounts
     seconds: float
 
-    @property
-    def saved_tokens(self) -> int:
-        """Tokens of loading everything less those of the bundle."""
-        return self.load_all_tokens - self.loaded_tokens
+
+@dataclass(frozen=True, slots=True)
+class LoadAnswered:
+    """A caller was answered: where the answer came from, and its figures; None where it is an error.
+
+    `outcome` is "computed", "process-hit", "shared-hit" or "coalesced".
+    """
+
+    outcome: str
+    counts: BundleCounts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +120,49 @@ class CacheFailed:
     reason: str
 
 
-Signal = CatalogCompiled | AgentsLoaded | AgentsSearched | CacheFailed
+@dataclass(frozen=True, slots=True)
+class SharedStoreChanged:
+    """The cache that replicas share is left alone from now on, for a reason, or asked again, where that is empty.
+
+    Reasons are "unreachable", "timeout", "auth", "read-only", "full", "loading", "failover" and "refused".
+    """
+
+    operation: Literal["read", "write"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheWarmed:
+    """Answers were made ready before anybody asked for them.
+
+    `occasion` is "start", where a replica begins, or "revision", where a catalog gives way to another. `ready` counts
+    those that were ready by then, `left` those that there was no time for; they are made ready afterwards.
+    """
+
+    occasion: Literal["start", "revision"]
+    ready: int
+    left: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundFailed:
+    """Work beside the calls failed in a way that nobody foresaw; the log has it, and it begins anew."""
+
+    task: str
+
+
+Signal = (
+    LoadAnswered
+    | AgentsLoaded
+    | AgentsSearched
+    | BackgroundFailed
+    | CacheFailed
+    | CacheWarmed
+    | CatalogCompiled
+    | CatalogReloaded
+    | SharedStoreChanged
+)
 
 
 class Signals(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ignis_server.agents.assembly import compile_catalog
+from ignis_server.agents.canonical import LoadRequest
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFormat, Project, Severity
@@ -105,13 +106,10 @@ def test_the_202_subagents_give_a_set_that_an_expert_would_nod_at(
         selector=HybridSelector(embedder),
         clock=HandClock(),
     )
-    loader = AgentLoader(lambda: snapshot, default_budget_tokens=12_000, clock=HandClock(), signals=NoSignals())
+    brief = "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review"
 
-    loaded = loader.load(
-        Project(
-            brief="Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review"
-        )
-    )
+    loader = AgentLoader(clock=HandClock(), signals=NoSignals())
+    loaded = loader.load(LoadRequest.of(Project(brief=brief), 12_000), snapshot)
 
     answered = {need.text: {agent_id.rpartition("/")[2] for agent_id in need.agent_ids} for need in loaded.needs}
     assert len(snapshot.catalog.agents) == 202

@@ -31,6 +31,14 @@ def stub(channel: grpc.aio.Channel) -> "AgentLoaderServiceAsyncStub":
     return AgentLoaderServiceStub(channel)
 
 
+def violations_of(error: grpc.aio.AioRpcError) -> list[BadRequest.FieldViolation]:
+    packed = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+    assert isinstance(packed, bytes)
+    bad = BadRequest()
+    Status.FromString(packed).details[1].Unpack(bad)
+    return list(bad.field_violations)
+
+
 def reason_of(error: grpc.aio.AioRpcError) -> str:
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
@@ -122,14 +130,30 @@ async def test_a_negative_page_size_is_refused(stub: "AgentLoaderServiceAsyncStu
     assert "page_size: -1 is negative" in (caught.value.details() or "")
 
 
-async def test_a_field_that_is_not_served_yet_is_refused_and_not_ignored(
-    stub: "AgentLoaderServiceAsyncStub",
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.LoadAgents(pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle()))
+async def test_what_is_held_is_named_in_full(stub: "AgentLoaderServiceAsyncStub") -> None:
+    nameless = pb.HeldAgent(detail=9)  # type: ignore[arg-type]  # of no level that there is
+    held = pb.HeldBundle(epoch_id="e" * 65, agents=[pb.HeldAgent(id="a", digest="sha256:0"), nameless])
 
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert reason_of(caught.value) == "FEATURE_UNAVAILABLE"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.LoadAgents(pb.LoadAgentsRequest(brief="x", held=held))
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert {each.field for each in violations_of(caught.value)} == {
+        "held.epoch_id",
+        "held.agents[0].detail",
+        "held.agents[1].id",
+        "held.agents[1].digest",
+        "held.agents[1].detail",
+    }
+
+
+async def test_more_is_held_than_may_be(stub: "AgentLoaderServiceAsyncStub") -> None:
+    agent = pb.HeldAgent(id="a", digest="sha256:0", detail=pb.DETAIL_LEVEL_CARD)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.LoadAgents(pb.LoadAgentsRequest(brief="x", held=pb.HeldBundle(agents=[agent] * 1_025)))
+
+    assert "held.agents: 1025 entries are more than the 1024 allowed" in (caught.value.details() or "")
 
 
 @pytest.mark.parametrize("recall", [0.0, 0.94, 1.0, -0.9, float("nan"), float("inf")])
@@ -145,15 +169,14 @@ async def test_a_recall_that_is_not_calibrated_is_refused_with_those_that_are(
     assert "0.90, 0.95 or 0.99" in details
 
 
-async def test_methods_that_are_not_served_yet_say_so(
-    stub: "AgentLoaderServiceAsyncStub", channel: grpc.aio.Channel
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as watched:
-        await anext(aiter(stub.WatchCatalog(pb.WatchCatalogRequest())))
+async def test_methods_that_are_not_served_yet_say_so(channel: grpc.aio.Channel) -> None:
+    stub = WorkflowServiceStub(channel)
     with pytest.raises(grpc.aio.AioRpcError) as started:
-        await WorkflowServiceStub(channel).StartRun(workflow_pb2.StartRunRequest())
+        await stub.StartRun(workflow_pb2.StartRunRequest())
+    with pytest.raises(grpc.aio.AioRpcError) as watched:
+        await anext(aiter(stub.WatchRun(workflow_pb2.WatchRunRequest())))
 
-    for caught in (watched, started):
+    for caught in (started, watched):
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert reason_of(caught.value) == "METHOD_UNAVAILABLE"
 
@@ -166,8 +189,4 @@ async def test_every_violation_of_a_load_is_in_the_details(stub: "AgentLoaderSer
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.LoadAgents(request)
 
-    bad = BadRequest()
-    packed = dict(caught.value.trailing_metadata() or ())["grpc-status-details-bin"]
-    assert isinstance(packed, bytes)
-    Status.FromString(packed).details[1].Unpack(bad)
-    assert {each.field for each in bad.field_violations} == {"brief", "task", "tags", "prices.cache_read"}
+    assert {each.field for each in violations_of(caught.value)} == {"brief", "task", "tags", "prices.cache_read"}

@@ -33,11 +33,14 @@ class Recorder:
         self.ended: list[Call] = []
         self.has_ended = asyncio.Event()
 
-    async def call_started(self, call: Call) -> None:
+    def concerns(self, method: str) -> bool:
+        return bool(method)
+
+    def call_started(self, call: Call) -> None:
         """Remember something until the end."""
         call.remember(self)
 
-    async def call_finished(self, call: Call) -> None:
+    def call_finished(self, call: Call) -> None:
         """Keep a call that remembers."""
         assert call.recall(Recorder) is self
         self.ended.append(call)

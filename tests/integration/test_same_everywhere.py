@@ -12,6 +12,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 ASK = """
 import sys
 from pathlib import Path
+from ignis.agents.v1.agent_loader_pb2 import LoadAgentsResponse
+from ignis_server.agents.canonical import LoadRequest
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import Project
 from ignis_server.agents.selection.embedding import load_embedder
@@ -30,10 +32,11 @@ snapshot = compile_snapshot(
     selector=HybridSelector(load_embedder()),
     clock=SystemClock(),
 )
-loader = AgentLoader(lambda: snapshot, default_budget_tokens=9_000, clock=SystemClock(), signals=NoSignals())
+loader = AgentLoader(clock=SystemClock(), signals=NoSignals())
 for brief in sorted((examples / "briefs").iterdir()):
     for min_recall in (None, 0.95):
-        print(from_loaded(loader.load(Project(brief=brief.read_text(encoding="utf-8"), min_recall=min_recall))))
+        project = Project(brief=brief.read_text(encoding="utf-8"), min_recall=min_recall)
+        print(LoadAgentsResponse.FromString(from_loaded(loader.load(LoadRequest.of(project, 9_000), snapshot))))
 """
 
 

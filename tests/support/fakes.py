@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ignis_server.agents.selection.embedding import Subwords, Vectors
 from ignis_server.signals import Signal
 
-__all__ = ["HandClock", "KeptInMemory", "LetterEmbedder", "RecordedSignals", "WordTokenizer"]
+__all__ = ["HandClock", "KeptInMemory", "LetterEmbedder", "RecordedSignals", "StoreInMemory", "WordTokenizer"]
 
 
 class HandClock:
@@ -89,3 +89,50 @@ class KeptInMemory:
     async def put(self, values: Mapping[str, bytes]) -> None:
         """Keep values."""
         self.values |= values
+
+
+class StoreInMemory:
+    """Keeps what replicas share in dictionaries, under the same contract as Redis."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.values: dict[str, bytes] = {}
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self._claimed_until: dict[str, float] = {}
+        self._noted: dict[bytes, float] = {}
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return what is kept under some of the keys."""
+        now = self._clock.elapsed_seconds()
+        return {key: self.values[key] for key in keys if key in self.values and self._until[key] > now}
+
+    async def put(self, values: Mapping[str, bytes], *, seconds: float) -> None:
+        """Keep values for so long."""
+        self.values |= values
+        self._until |= dict.fromkeys(values, self._clock.elapsed_seconds() + seconds)
+
+    async def claim(self, key: str, *, seconds: float) -> tuple[bool, bytes | None]:
+        """Grant a claim unless another one holds."""
+        now = self._clock.elapsed_seconds()
+        is_granted = self._claimed_until.get(key, 0.0) <= now
+        if is_granted:
+            self._claimed_until[key] = now + seconds
+        return is_granted, (await self.get([key])).get(key)
+
+    async def fulfil(self, key: str, value: bytes, *, seconds: float) -> None:
+        """Keep a value, and end its claim."""
+        await self.put({key: value}, seconds=seconds)
+        await self.give_up(key)
+
+    async def give_up(self, key: str) -> None:
+        """End a claim."""
+        self._claimed_until.pop(key, None)
+
+    async def note(self, members: Mapping[bytes, float], *, keep: int) -> None:
+        """Put members on the list."""
+        self._noted |= members
+        self._noted = dict(sorted(self._noted.items(), key=lambda each: -each[1])[:keep])
+
+    async def noted(self, limit: int) -> Sequence[bytes]:
+        """Return the newest members."""
+        return [member for member, _ in sorted(self._noted.items(), key=lambda each: -each[1])][:limit]

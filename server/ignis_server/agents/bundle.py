@@ -14,7 +14,6 @@ __all__ = [
     "Bundle",
     "Evidence",
     "LeftOutAgent",
-    "Loaded",
     "LoadedAgent",
     "NeedAnswer",
     "Savings",
@@ -141,12 +140,13 @@ class Savings:
     cached_load_all: Baseline
 
     @classmethod
-    def of(cls, loaded_tokens: int, considered: Iterable[CatalogAgent], prices: TokenPrices) -> Self:
-        """Compare a bundle with loading all agents considered, their cards, or all from a prompt cache.
+    def of(cls, new_tokens: int, held_tokens: int, considered: Iterable[CatalogAgent], prices: TokenPrices) -> Self:
+        """Compare what a caller holds and is sent with loading all agents considered, their cards, or all from a cache.
 
-        The last is the harshest: everything lies in the provider's cache already and is only read, while the
-        bundle is new and must be written to it.
+        The last is the harshest: everything lies in the provider's prompt cache already and is only read, while what is
+        sent is new and must be written to it. What is held lies in that cache too.
         """
+        loaded_tokens = held_tokens + new_tokens
         full = card = 0
         for agent in considered:
             full += agent.full.tokens
@@ -155,22 +155,7 @@ class Savings:
             loaded_tokens=loaded_tokens,
             load_all=Baseline(full, loaded_tokens),
             index_only=Baseline(card, loaded_tokens),
-            cached_load_all=Baseline(full * prices.cache_read, loaded_tokens * prices.cache_write),
+            cached_load_all=Baseline(
+                full * prices.cache_read, held_tokens * prices.cache_read + new_tokens * prices.cache_write
+            ),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The answer to a load: the bundle, the reasons, the savings, and what they rest on."""
-
-    catalog_revision: str
-    selector_version: str
-    bundle: Bundle
-    needs: tuple[NeedAnswer, ...]
-    left_out: tuple[LeftOutAgent, ...]
-    left_out_more: int
-    budget_tokens: int
-    savings: Savings
-    expected_recall: float | None
-    least_score: float | None
-    unbounded: Unbounded | None

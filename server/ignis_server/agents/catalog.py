@@ -12,7 +12,7 @@ from typing import Self
 from ignis_server.agents.model import AgentDefinition, DetailLevel, Diagnostic
 from ignis_server.errors import AgentNotFound, AmbiguousAgent, TeamNotFound
 
-__all__ = ["Catalog", "CatalogAgent", "CatalogTeam", "Rendered"]
+__all__ = ["Catalog", "CatalogAgent", "CatalogTeam", "Rendered", "is_pin", "taken_apart"]
 
 MIN_DIGEST_DIGITS = 8
 MAX_SUGGESTIONS = 3
@@ -46,6 +46,10 @@ class CatalogAgent:
     def agent_id(self) -> str:
         """The id, unique in the catalog."""
         return self.definition.agent_id
+
+    def has_digest(self, digits: str) -> bool:
+        """Tell whether the digest begins with some digits."""
+        return self.digest.removeprefix("sha256:").startswith(digits)
 
     def at(self, detail: DetailLevel) -> Rendered:
         """Return what is sent at a level of detail."""
@@ -113,19 +117,21 @@ class Catalog:
             AgentNotFound: Nothing has this id or name, or not with this digest.
             AmbiguousAgent: Several agents have this name.
         """
-        wanted = reference
-        places = self._candidates(wanted)
-        # Only what is no id or name itself is taken apart: "dba@20250101" may well be one.
-        if not places and _ends_in_digest(reference):
-            wanted, _, digest = reference.rpartition("@")
-            wanted_digest = digest.removeprefix("sha256:").lower()
-            places = tuple(place for place in self._candidates(wanted) if self._has_digest(place, wanted_digest))
+        places = self._places_of(reference)
         if not places:
-            raise AgentNotFound(reference, self._nearest(wanted))
+            raise AgentNotFound(reference, self._nearest(taken_apart(reference)[0]))
         if len(places) > 1:
             ids = tuple(self.agents[place].agent_id for place in places)
             raise AmbiguousAgent(reference, ids[:MAX_AMBIGUOUS_IDS], count=len(ids))
         return places[0]
+
+    def has(self, reference: str) -> bool:
+        """Tell whether a reference means any agent of this catalog."""
+        return bool(self._places_of(reference))
+
+    def has_id(self, agent_id: str) -> bool:
+        """Tell whether an agent of this catalog has an id."""
+        return agent_id in self._places
 
     def place_of_id(self, agent_id: str) -> int:
         """Return the place in `agents` of an id that is there."""
@@ -160,12 +166,17 @@ class Catalog:
         """Return the places of all agents of a name, whatever its case."""
         return self._places_by_name.get(name.casefold(), ())
 
+    def _places_of(self, reference: str) -> tuple[int, ...]:
+        places = self._candidates(reference)
+        wanted, digest = taken_apart(reference)
+        # Only what is no id or name itself is taken apart: "dba@20250101" may well be one.
+        if places or not digest:
+            return places
+        return tuple(place for place in self._candidates(wanted) if self.agents[place].has_digest(digest))
+
     def _candidates(self, wanted: str) -> tuple[int, ...]:
         place = self._places.get(wanted)
         return (place,) if place is not None else self.places_named(wanted)
-
-    def _has_digest(self, place: int, digest: str) -> bool:
-        return self.agents[place].digest.removeprefix("sha256:").startswith(digest)
 
     def _nearest(self, wanted: str) -> tuple[str, ...]:
         by_label: dict[str, str] = {}
@@ -177,13 +188,17 @@ class Catalog:
         return _look_alikes(wanted, by_label)
 
 
-def _ends_in_digest(reference: str) -> bool:
-    digits = reference.rpartition("@")[2].removeprefix("sha256:")
-    return (
-        "@" in reference
-        and len(digits) >= MIN_DIGEST_DIGITS
-        and all(digit in "0123456789abcdefABCDEF" for digit in digits)
-    )
+def taken_apart(reference: str) -> tuple[str, str]:
+    """Return the id or name of a reference and the digits of a digest after it; all of it and none where it has none."""
+    name, at, digest = reference.rpartition("@")
+    digits = digest.removeprefix("sha256:").lower()
+    is_digest = at and len(digits) >= MIN_DIGEST_DIGITS and all(digit in "0123456789abcdef" for digit in digits)
+    return (name, digits) if is_digest else (reference, "")
+
+
+def is_pin(reference: str) -> bool:
+    """Tell whether a reference names one version of an agent, by a digest after "@"."""
+    return bool(taken_apart(reference)[1])
 
 
 def _look_alikes(wanted: str, shown_by_label: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
 
 import structlog
 
+from ignis_server.agents.artefacts import KeptArtefacts
 from ignis_server.agents.cache.artefact_codec import decode_artefact, encode_artefact
 from ignis_server.agents.cache.provenance import maker
+from ignis_server.agents.last_good import kept_from_before
+from ignis_server.agents.model import Diagnostic
 from ignis_server.agents.selection.selector import Selector
 from ignis_server.agents.snapshot import Artefact, Snapshot, build_snapshot, compile_artefacts
 from ignis_server.agents.source import RawFile, Sources
@@ -20,35 +23,12 @@ from ignis_server.clock import Clock
 from ignis_server.errors import CatalogUnusable
 from ignis_server.signals import Signals
 
-__all__ = ["CatalogCompiler", "KeptArtefacts", "NoArtefacts"]
+__all__ = ["CatalogCompiler"]
 
 log = structlog.get_logger()
 
 # So many are compiled at a time and then kept, so that what is stopped half-way need not begin anew.
 FILES_AT_ONCE = 256
-
-
-class KeptArtefacts(Protocol):
-    """Compiled files by key. Neither method raises: what cannot be had is missing, what cannot be kept is lost."""
-
-    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:
-        """Return what is kept under some of the keys, exactly as it was put; a second or two at most."""
-        ...
-
-    async def put(self, values: Mapping[str, bytes]) -> None:
-        """Keep values for as long as there is room."""
-        ...
-
-
-class NoArtefacts:
-    """Keeps nothing."""
-
-    async def get(self, keys: Sequence[str]) -> Mapping[str, bytes]:  # noqa: ARG002 - as the port has it
-        """Find nothing."""
-        return {}
-
-    async def put(self, values: Mapping[str, bytes]) -> None:
-        """Forget values."""
 
 
 class CatalogCompiler:
@@ -62,30 +42,36 @@ class CatalogCompiler:
         self._kept = kept
         self._clock = clock
         self._signals = signals
+        # What was compiled last, so that a reload has to look for what is new only.
+        self._last: Mapping[str, Artefact] = {}
 
-    async def compile(self, sources: Sources) -> Snapshot:
+    async def compile(self, sources: Sources, before: Mapping[str, Artefact] = MappingProxyType({})) -> Snapshot:
         """Compile what is new of the files, and put it together with what is kept of the others.
+
+        Args:
+            sources: The files.
+            before: What each file gave until now; it is served on where an edit broke the file.
 
         Raises:
             CatalogUnusable: They hold no agent between them.
         """
         began = self._clock.elapsed_seconds()
         keys = [self._key(file) for file in sources.files]
-        kept = await self._kept.get(keys)
-        artefacts = await asyncio.to_thread(_decoded, kept)
+        artefacts = {key: self._last[key] for key in keys if key in self._last}
+        kept = await self._kept.get([key for key in keys if key not in artefacts])
+        artefacts |= await asyncio.to_thread(_decoded, kept)
         reused = len(artefacts)
         missing = [(key, file) for key, file in zip(keys, sources.files, strict=True) if key not in artefacts]
         for start in range(0, len(missing), FILES_AT_ONCE):
             artefacts |= await self._compiled(dict(missing[start : start + FILES_AT_ONCE]))
-        snapshot = await asyncio.to_thread(
-            build_snapshot,
-            sources,
-            [artefacts[key] for key in keys],
-            tokenizer=self._tokenizer,
-            selector=self._selector,
-            clock=self._clock,
+        self._last = artefacts
+        by_path = {file.path: artefacts[key] for key, file in zip(keys, sources.files, strict=True)}
+        snapshot = await asyncio.to_thread(self._built, by_path, sources.diagnostics, before)
+        snapshot = replace(
+            snapshot,
+            compile_duration=timedelta(seconds=self._clock.elapsed_seconds() - began),
+            sources_digest=await asyncio.to_thread(sources.digest),
         )
-        snapshot = replace(snapshot, compile_duration=timedelta(seconds=self._clock.elapsed_seconds() - began))
         if not snapshot.catalog.agents:
             raise CatalogUnusable(
                 Path(":".join(map(str, sources.roots))),
@@ -103,6 +89,12 @@ class CatalogCompiler:
         )
         self._signals.report(compiled)
         return snapshot
+
+    def _built(
+        self, now: Mapping[str, Artefact], unread: Sequence[Diagnostic], before: Mapping[str, Artefact]
+    ) -> Snapshot:
+        artefacts = {**now, **kept_from_before(before, now, unread)}
+        return build_snapshot(artefacts, unread, tokenizer=self._tokenizer, selector=self._selector, clock=self._clock)
 
     async def _compiled(self, files: Mapping[str, RawFile]) -> dict[str, Artefact]:
         compiled = await asyncio.to_thread(

@@ -30,9 +30,13 @@ class Explainer:
         self._words: dict[int, tuple[Word, ...]] = {}
 
     def evidence_for(self, place: int) -> Evidence:
-        """Gather what speaks for one agent: its best scores, and the words it shares with what it answers."""
+        """Gather what speaks for one agent: its best scores, and the words it shares with what it answers.
+
+        Of a pinned version it is what speaks for its successor, of an agent that the catalog no longer holds nothing.
+        """
         relevance = self._relevance
-        if not relevance.needs:
+        is_guest = place >= len(self._index.kinds)
+        if not relevance.needs or is_guest:
             return Evidence(score=0.0, lexical=0.0, semantic=0.0, spelling=0.0)
         column = relevance.answers[:, place]
         order = [int(row) for row in np.argsort(-column, kind="stable")]

@@ -1,15 +1,19 @@
 """The use case of loading: from a project to a bundle, with the reasons and the savings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ignis_server.agents.bundle import Bundle, LeftOutAgent, Loaded, LoadedAgent, NeedAnswer, Savings, Unbounded
-from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.bundle import LeftOutAgent, LoadedAgent, NeedAnswer, Savings, Unbounded
+from ignis_server.agents.canonical import LoadRequest
+from ignis_server.agents.catalog import Catalog, CatalogAgent
+from ignis_server.agents.epoch import turn_of
 from ignis_server.agents.explanation import ANSWERS, Explainer
+from ignis_server.agents.loaded import Loaded
 from ignis_server.agents.model import Project
-from ignis_server.agents.selection.cover import Cover, Inclusion, Offer, Required, Terms, cover_needs
+from ignis_server.agents.roster import Roster
+from ignis_server.agents.selection.cover import Cover, Inclusion, Offer, Omitted, Required, Terms, cover_needs
 from ignis_server.agents.selection.names import NameIndex
 from ignis_server.agents.selection.needs import needs_of
 from ignis_server.agents.selection.postings import Scores
@@ -30,103 +34,86 @@ CERTAIN = 1.0
 
 
 class AgentLoader:
-    """Answers for one project at a time, from the snapshot that is live when the call begins."""
+    """Answers for one project at a time, from whatever snapshot it is given."""
 
-    def __init__(
-        self, snapshot: Callable[[], Snapshot], *, default_budget_tokens: int, clock: Clock, signals: Signals
-    ) -> None:
-        self._snapshot = snapshot
-        self._default_budget_tokens = default_budget_tokens
+    def __init__(self, *, clock: Clock, signals: Signals) -> None:
         self._clock = clock
         self._signals = signals
 
-    @property
-    def default_budget_tokens(self) -> int:
-        """What may be spent where a project states no budget."""
-        return self._default_budget_tokens
-
-    def load(self, project: Project) -> Loaded:
+    def load(self, request: LoadRequest, snapshot: Snapshot) -> Loaded:
         """Choose the agents that a project needs, and put their text together.
 
         Raises:
             AgentNotFound, AmbiguousAgent, TeamNotFound: A reference of the project leads nowhere.
             BudgetTooSmall: The budget does not hold the smallest bundle that could answer.
-            InvalidRequest: An agent is both required and forbidden, or the budget is negative.
+            InvalidRequest: An agent is both required and forbidden, or in two versions, or the budget is negative.
         """
         began = self._clock.elapsed_seconds()
-        snapshot = self._snapshot()
-        catalog = snapshot.catalog
-        budget_tokens = self._default_budget_tokens if project.budget_tokens is None else project.budget_tokens
-        forbidden = frozenset(catalog.place_of(reference) for reference in project.forbidden_agents)
-        required = _required(project, catalog, forbidden)
-        weighed = snapshot.index.relevance(needs_of(project))
-        relevance, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
-        admitted = snapshot.admitted(project.filter)
-        offer = Offer(
-            agents=catalog.agents,
-            answers=relevance.answers,
-            kinds=snapshot.index.kinds,
-            recall_without=relevance.recall_without,
-            chances=relevance.chances,
-        )
-        terms = Terms(
-            budget_tokens=budget_tokens,
-            admitted=admitted,
-            min_recall=project.min_recall,
-            max_detail=project.max_detail,
-            required=required,
-            named=named,
-            forbidden=forbidden,
-        )
-        cover = cover_needs(offer, terms)
-        if budget_tokens < 0:
-            raise InvalidRequest(
-                (
-                    Violation(
-                        "budget_tokens", f"{budget_tokens} is negative: the smallest bundle here is empty, 0 tokens"
-                    ),
-                )
-            )
-        considered = [agent for agent, admits in zip(catalog.agents, admitted, strict=True) if admits]
-        explainer = Explainer(snapshot.index, relevance)
-        bundle = _bundle(snapshot, explainer, cover)
-        loaded = Loaded(
-            catalog_revision=catalog.revision,
-            selector_version=snapshot.selector_version,
-            bundle=bundle,
-            needs=_needs(snapshot, relevance, cover),
-            left_out=_left_out(snapshot, explainer, cover, project),
-            left_out_more=max(0, len(cover.omitted) - MAX_LEFT_OUT),
-            budget_tokens=budget_tokens,
-            savings=Savings.of(bundle.tokens, considered, project.prices),
-            expected_recall=cover.expected_recall if relevance.needs else None,
-            least_score=cover.least_answer if relevance.needs else None,
-            unbounded=_unbounded(offer, terms, cover) if cover.is_cut else None,
-        )
-        self._report(loaded, considered=len(considered), seconds=self._clock.elapsed_seconds() - began)
+        loaded = _loaded(request.project, request.budget_tokens, snapshot)
+        self._signals.report(AgentsLoaded(loaded.counts(), self._clock.elapsed_seconds() - began))
         return loaded
 
-    def _report(self, loaded: Loaded, *, considered: int, seconds: float) -> None:
-        self._signals.report(
-            AgentsLoaded(
-                agents=len(loaded.bundle.agents),
-                considered=considered,
-                needs=len(loaded.needs),
-                unanswered_needs=sum(not need.agent_ids for need in loaded.needs),
-                loaded_tokens=loaded.bundle.tokens,
-                load_all_tokens=int(loaded.savings.load_all.baseline_tokens),
-                budget_tokens=loaded.budget_tokens,
-                seconds=seconds,
-            )
-        )
+
+def _loaded(project: Project, budget_tokens: int, snapshot: Snapshot) -> Loaded:
+    catalog = snapshot.catalog
+    roster = Roster.of(snapshot, project.required_agents)
+    forbidden = roster.places_of(project.forbidden_agents)
+    required = _required(project, roster, catalog, forbidden)
+    weighed = snapshot.index.relevance(needs_of(project))
+    named_too, named = _certain_of_names(snapshot.names, weighed, f"{project.brief}\n{project.task}")
+    relevance = named_too.beside(roster.guests)
+    admitted = roster.admitted(project.filter)
+    kinds = snapshot.index.kinds
+    offer = Offer(
+        agents=roster.agents,
+        answers=relevance.answers,
+        kinds=np.append(kinds, kinds.max(initial=0) + 1 + np.arange(roster.guests)),
+        recall_without=relevance.recall_without,
+        chances=relevance.chances,
+    )
+    terms = Terms(
+        budget_tokens=budget_tokens,
+        admitted=admitted,
+        min_recall=project.min_recall,
+        max_detail=project.max_detail,
+        required=required,
+        named=named,
+        forbidden=forbidden,
+    )
+    cover = cover_needs(offer, terms)
+    if budget_tokens < 0:
+        problem = f"{budget_tokens} is negative: the smallest bundle here is empty, 0 tokens"
+        raise InvalidRequest((Violation("budget_tokens", problem),))
+    explainer = Explainer(snapshot.index, relevance)
+    chosen = _chosen(roster, explainer, cover)
+    turn = turn_of(chosen, project.held, roster, forbidden=forbidden, budget=budget_tokens)
+    held = frozenset(turn.held_places)
+    present = [*dict.fromkeys([*(each.place for each in cover.chosen), *turn.held_places])]
+    omitted = [each for each in cover.omitted if each.place not in held]
+    considered = [agent for agent, admits in zip(roster.agents, admitted, strict=True) if admits]
+    return Loaded(
+        catalog_revision=catalog.revision,
+        selector_version=snapshot.selector_version,
+        bundle=turn.bundle,
+        epoch=turn.epoch,
+        needs=_needs(roster, relevance, present),
+        left_out=_left_out(roster, explainer, omitted, project),
+        left_out_more=max(0, len(omitted) - MAX_LEFT_OUT),
+        budget_tokens=budget_tokens,
+        considered=len(considered),
+        savings=Savings.of(turn.bundle.tokens, turn.epoch.tokens - turn.bundle.tokens, considered, project.prices),
+        expected_recall=cover.expected_recall if relevance.needs else None,
+        least_score=cover.least_answer if relevance.needs else None,
+        unbounded=_unbounded(offer, terms, cover) if cover.is_cut else None,
+    )
 
 
-def _required(project: Project, catalog: Catalog, forbidden: frozenset[int]) -> tuple[Required, ...]:
+def _required(project: Project, roster: Roster, catalog: Catalog, forbidden: frozenset[int]) -> tuple[Required, ...]:
     """Return the agents that must be loaded, each once: those required by name, then those of teams."""
     inclusions: dict[int, Inclusion] = {}
     contradictions = []
     for reference in project.required_agents:
-        place = catalog.place_of(reference)
+        place = roster.place_of(reference)
         inclusions[place] = Inclusion.REQUIRED
         if place in forbidden:
             contradictions.append(
@@ -163,25 +150,24 @@ def _certain_of_names(names: NameIndex, relevance: Relevance, text: str) -> tupl
     return replace(relevance, answers=answers, chances=chances), named
 
 
-def _bundle(snapshot: Snapshot, explainer: Explainer, cover: Cover) -> Bundle:
-    return Bundle.of(
+def _chosen(roster: Roster, explainer: Explainer, cover: Cover) -> list[LoadedAgent]:
+    return [
         LoadedAgent(
-            agent=snapshot.catalog.agents[chosen.place],
+            agent=roster.agents[chosen.place],
             detail=chosen.detail,
             inclusion=chosen.inclusion,
             evidence=explainer.evidence_for(chosen.place),
             rank=rank,
         )
         for rank, chosen in enumerate(cover.chosen, start=1)
-    )
+    ]
 
 
-def _needs(snapshot: Snapshot, relevance: Relevance, cover: Cover) -> tuple[NeedAnswer, ...]:
-    places = [chosen.place for chosen in cover.chosen]
+def _needs(roster: Roster, relevance: Relevance, places: Sequence[int]) -> tuple[NeedAnswer, ...]:
     return tuple(
         NeedAnswer(
             need.text[:MAX_NEED_CHARACTERS],
-            _answering(snapshot.catalog, relevance.answers[row], places),
+            _answering(roster.agents, relevance.answers[row], places),
             float(relevance.answerable[row]),
         )
         for row, need in enumerate(relevance.needs)
@@ -200,20 +186,22 @@ def _unbounded(offer: Offer, terms: Terms, cover: Cover) -> Unbounded:
     )
 
 
-def _answering(catalog: Catalog, answers: Scores, places: Sequence[int]) -> tuple[str, ...]:
+def _answering(agents: Sequence[CatalogAgent], answers: Scores, places: Sequence[int]) -> tuple[str, ...]:
     answering = [place for place in places if answers[place] >= ANSWERS]
     answering.sort(key=lambda place: (-answers[place], place))
-    return tuple(catalog.agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
+    return tuple(agents[place].agent_id for place in answering[:MAX_AGENTS_OF_A_NEED])
 
 
-def _left_out(snapshot: Snapshot, explainer: Explainer, cover: Cover, project: Project) -> tuple[LeftOutAgent, ...]:
-    agents = snapshot.catalog.agents
+def _left_out(
+    roster: Roster, explainer: Explainer, omitted: Sequence[Omitted], project: Project
+) -> tuple[LeftOutAgent, ...]:
+    agents = roster.agents
     return tuple(
         LeftOutAgent(
-            agent=agents[omitted.place],
-            evidence=explainer.evidence_for(omitted.place),
-            exclusion=omitted.exclusion,
-            tokens=agents[omitted.place].at(project.max_detail).tokens,
+            agent=agents[each.place],
+            evidence=explainer.evidence_for(each.place),
+            exclusion=each.exclusion,
+            tokens=agents[each.place].at(project.max_detail).tokens,
         )
-        for omitted in cover.omitted[:MAX_LEFT_OUT]
+        for each in omitted[:MAX_LEFT_OUT]
     )

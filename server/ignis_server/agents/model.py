@@ -9,6 +9,8 @@ __all__ = [
     "AgentFormat",
     "DetailLevel",
     "Diagnostic",
+    "HeldAgent",
+    "HeldBundle",
     "Project",
     "Severity",
     "TeamDefinition",
@@ -126,6 +128,23 @@ class AgentFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldAgent:
+    """The exact text of one agent: which, as of which digest, and how much of it."""
+
+    agent_id: str
+    digest: str
+    detail: DetailLevel
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBundle:
+    """What a conversation holds: the epoch that it is in, and its agents in the order in which they were sent."""
+
+    epoch_id: str
+    agents: tuple[HeldAgent, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TokenPrices:
     """Prices of prompt-cached tokens relative to an input token that no cache is involved in.
 
@@ -142,7 +161,7 @@ class Project:
 
     `tags` are case-folded, sorted and without repetition. References to agents are an id, a unique
     name, or either with "@" and the beginning of a digest. `min_recall` is None for what is worth its tokens,
-    without a promise.
+    without a promise. `held` is None where the caller holds nothing.
     """
 
     brief: str = ""
@@ -156,3 +175,4 @@ class Project:
     min_recall: float | None = None
     max_detail: DetailLevel = DetailLevel.FULL
     prices: TokenPrices = TokenPrices()
+    held: HeldBundle | None = None

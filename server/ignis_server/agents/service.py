@@ -1,28 +1,62 @@
 """AgentLoaderService: decode, call the use case, encode."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceServicer
-from ignis_server.agents.loader import AgentLoader
+from ignis_server.agents.answers import Answered, Answers, Refused
+from ignis_server.agents.canonical import LoadRequest
+from ignis_server.agents.live import LiveCatalog
+from ignis_server.agents.recently_used import RecentlyUsed
 from ignis_server.agents.search import AgentSearch
 from ignis_server.agents.snapshot import Snapshot
-from ignis_server.agents.wire import loading, reading, searching
-from ignis_server.errors import MethodUnavailable
+from ignis_server.agents.watch import CatalogWatch
+from ignis_server.agents.wire import loading, reading, searching, watching
 
 __all__ = ["AgentLoaderService"]
+
+# Requests as they were written, with what they mean: a caller that asks again need not be understood again.
+MAX_KNOWN_BYTES = 16 << 20
 
 
 class AgentLoaderService(AgentLoaderServiceServicer):
     """The agents capability at its gRPC door; the .proto is its manual."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot], loader: AgentLoader, search: AgentSearch) -> None:
-        self._snapshot = snapshot
-        self._loader = loader
+    def __init__(
+        self,
+        live: LiveCatalog,
+        answers: Answers,
+        search: AgentSearch,
+        watch: CatalogWatch,
+        *,
+        default_budget_tokens: int,
+    ) -> None:
+        self._live = live
+        self._answers = answers
         self._search = search
+        self._watch = watch
+        self._default_budget_tokens = default_budget_tokens
+        self._known: RecentlyUsed[bytes, LoadRequest] = RecentlyUsed(max_bytes=MAX_KNOWN_BYTES)
 
-    async def LoadAgents(self, request: pb.LoadAgentsRequest, context: object) -> pb.LoadAgentsResponse:
-        return loading.from_loaded(self._loader.load(loading.to_project(request)))
+    def _snapshot(self) -> Snapshot:
+        return self._live.snapshot
+
+    async def LoadAgents(self, request: pb.LoadAgentsRequest, context: object) -> bytes:  # type: ignore[override]  # written already
+        answer, outcome = await self._answers.answer(self._canonical(request), self._snapshot())
+        match answer:
+            case Answered(body):
+                return loading.with_outcome(body, outcome)
+            case Refused(error):
+                # The same error may be raised for several callers; each has a way of its own to here.
+                raise error.with_traceback(None)
+
+    def _canonical(self, request: pb.LoadAgentsRequest) -> LoadRequest:
+        written = request.SerializeToString()
+        canonical = self._known.get(written)
+        if canonical is None:
+            canonical = LoadRequest.of(loading.to_project(request), self._default_budget_tokens)
+            self._known.put(written, canonical, size=len(written) + len(canonical.packed))
+        return canonical
 
     async def SearchAgents(self, request: pb.SearchAgentsRequest, context: object) -> pb.SearchAgentsResponse:
         page = searching.to_search_page(request, revision=self._snapshot().catalog.revision)
@@ -30,14 +64,14 @@ class AgentLoaderService(AgentLoaderServiceServicer):
         return searching.from_ranking(ranking, page)
 
     async def GetAgent(self, request: pb.GetAgentRequest, context: object) -> pb.GetAgentResponse:
-        catalog = self._snapshot().catalog
-        return reading.from_whole_agent(catalog.agent(reading.to_agent_reference(request)), catalog)
+        snapshot = self._snapshot()
+        return reading.from_whole_agent(snapshot.agent(reading.to_agent_reference(request)), snapshot.catalog)
 
     async def ListAgents(self, request: pb.ListAgentsRequest, context: object) -> pb.ListAgentsResponse:
         return reading.from_agent_page(reading.to_agent_page(request), self._snapshot().catalog)
 
     async def GetCatalog(self, request: pb.GetCatalogRequest, context: object) -> pb.GetCatalogResponse:
-        return reading.from_catalog(self._snapshot(), default_budget_tokens=self._loader.default_budget_tokens)
+        return reading.from_catalog(self._snapshot(), default_budget_tokens=self._default_budget_tokens)
 
     async def ListDiagnostics(self, request: pb.ListDiagnosticsRequest, context: object) -> pb.ListDiagnosticsResponse:
         catalog = self._snapshot().catalog
@@ -46,5 +80,6 @@ class AgentLoaderService(AgentLoaderServiceServicer):
     async def WatchCatalog(
         self, request: pb.WatchCatalogRequest, context: object
     ) -> AsyncIterator[pb.WatchCatalogResponse]:
-        raise MethodUnavailable("/ignis.agents.v1.AgentLoaderService/WatchCatalog")
-        yield
+        async for event in self._watch.events(watching.to_known_revision(request)):
+            for response in watching.from_event(event):
+                yield response

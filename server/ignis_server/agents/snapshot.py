@@ -1,16 +1,17 @@
 """A snapshot: everything one call reads, compiled from the same files at the same moment."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ignis_server.agents.assembly import assemble
-from ignis_server.agents.catalog import Catalog
+from ignis_server.agents.catalog import Catalog, CatalogAgent
 from ignis_server.agents.compilation import CompiledFile, compile_files
-from ignis_server.agents.model import AgentFilter, Severity
+from ignis_server.agents.history import History
+from ignis_server.agents.model import AgentFilter, Diagnostic, Severity
 from ignis_server.agents.selection.analysis import Analysis
 from ignis_server.agents.selection.names import NameIndex
 from ignis_server.agents.selection.selector import SelectionIndex, Selector
@@ -23,8 +24,29 @@ __all__ = ["Artefact", "Snapshot", "build_snapshot", "compile_artefacts", "compi
 
 
 @dataclass(frozen=True, slots=True)
+class Artefact:
+    """All that one file gives, compiled: its agents, and in parallel what selection counted of each."""
+
+    file: CompiledFile
+    analyses: tuple[Analysis, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A compiled catalog with its indexes; immutable and safe to share."""
+    """A compiled catalog with its indexes; immutable and safe to share.
+
+    Attributes:
+        catalog: The agents and teams.
+        names: Finds agents that a text calls by name.
+        index: Weighs agents against needs.
+        selector_version: The selector that made the index.
+        compile_time: When it was compiled.
+        compile_duration: How long that took.
+        artefacts: What each file gave, by path.
+        unread: What there is to say of files that could not be read.
+        sources_digest: That of the files as they were read; empty where they were not.
+        history: The revisions that were served before.
+    """
 
     catalog: Catalog
     names: NameIndex
@@ -32,6 +54,24 @@ class Snapshot:
     selector_version: str
     compile_time: datetime
     compile_duration: timedelta
+    artefacts: Mapping[str, Artefact]
+    unread: tuple[Diagnostic, ...] = ()
+    sources_digest: bytes = b""
+    history: History = field(default_factory=History)
+
+    def agent(self, reference: str) -> CatalogAgent:
+        """Return the agent of an id or unique name, either with "@" and a digest, which may be of a past revision.
+
+        Raises:
+            AgentNotFound: Nothing has this id or name, or not with this digest.
+            AmbiguousAgent: Several agents have this name.
+        """
+        retired = self.retired(reference)
+        return retired or self.catalog.agent(reference)
+
+    def retired(self, reference: str) -> CatalogAgent | None:
+        """Return the agent of a past revision that a reference means, if it means none of the present one."""
+        return None if self.catalog.has(reference) else self.history.find(reference)
 
     def admitted(self, agent_filter: AgentFilter) -> NDArray[np.bool_]:
         """Return which agents a filter lets through, by place."""
@@ -52,14 +92,6 @@ class Snapshot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    """All that one file gives, compiled: its agents, and in parallel what selection counted of each."""
-
-    file: CompiledFile
-    analyses: tuple[Analysis, ...]
-
-
 def compile_artefacts(files: Sequence[RawFile], *, tokenizer: Tokenizer, selector: Selector) -> list[Artefact]:
     """Compile files, each for itself; seconds of CPU for a thousand agents, so keep it off an event loop."""
     compiled = compile_files(files, tokenizer)
@@ -68,8 +100,8 @@ def compile_artefacts(files: Sequence[RawFile], *, tokenizer: Tokenizer, selecto
 
 
 def build_snapshot(
-    sources: Sources,
-    artefacts: Sequence[Artefact],
+    artefacts: Mapping[str, Artefact],
+    unread: Iterable[Diagnostic],
     *,
     tokenizer: Tokenizer,
     selector: Selector,
@@ -78,15 +110,16 @@ def build_snapshot(
     """Put compiled files together to a snapshot, in a fraction of the time that they took to compile.
 
     Args:
-        sources: The files.
-        artefacts: What each of them gave, in the same order.
+        artefacts: What each file gave, by path.
+        unread: What there is to say of files that could not be read.
         tokenizer: Counts what only shows when files come together, such as a new id for one that two claim.
         selector: The one that analysed them.
         clock: Tells the time, and how long this took; what went before is the caller's to add.
     """
     began = clock.elapsed_seconds()
-    assembly = assemble([artefact.file for artefact in artefacts], sources.diagnostics, tokenizer)
-    analyses = [analysis for artefact in artefacts for analysis in artefact.analyses]
+    in_path_order = [artefacts[path] for path in sorted(artefacts)]
+    assembly = assemble([artefact.file for artefact in in_path_order], unread, tokenizer)
+    analyses = [analysis for artefact in in_path_order for analysis in artefact.analyses]
     in_order = sorted(zip(assembly.places, range(len(analyses)), strict=True))
     index = selector.index([analyses[number] for _, number in in_order])
     return Snapshot(
@@ -96,12 +129,15 @@ def build_snapshot(
         selector_version=selector.version,
         compile_time=clock.now(),
         compile_duration=timedelta(seconds=clock.elapsed_seconds() - began),
+        artefacts=artefacts,
+        unread=tuple(unread),
     )
 
 
 def compile_snapshot(sources: Sources, *, tokenizer: Tokenizer, selector: Selector, clock: Clock) -> Snapshot:
     """Compile files into a snapshot from nothing; seconds of CPU for a thousand agents."""
     began = clock.elapsed_seconds()
-    artefacts = compile_artefacts(sources.files, tokenizer=tokenizer, selector=selector)
-    snapshot = build_snapshot(sources, artefacts, tokenizer=tokenizer, selector=selector, clock=clock)
+    compiled = compile_artefacts(sources.files, tokenizer=tokenizer, selector=selector)
+    artefacts = {file.path: artefact for file, artefact in zip(sources.files, compiled, strict=True)}
+    snapshot = build_snapshot(artefacts, sources.diagnostics, tokenizer=tokenizer, selector=selector, clock=clock)
     return replace(snapshot, compile_duration=timedelta(seconds=clock.elapsed_seconds() - began))

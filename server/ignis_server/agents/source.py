@@ -1,5 +1,6 @@
 """Reading a catalog's files from directories, within bounds and never outside of their roots."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class Sources:
     files: tuple[RawFile, ...]
     diagnostics: tuple[Diagnostic, ...]
     roots: tuple[Path, ...] = ()
+
+    def digest(self) -> bytes:
+        """Return 16 bytes that change with whatever was read, or could not be."""
+        digest = hashlib.blake2b(repr(self.diagnostics).encode(), digest_size=16)
+        for file in self.files:
+            digest.update(f"{file.path}\0{len(file.data)}\0".encode())
+            digest.update(file.data)
+        return digest.digest()
 
 
 def read_directories(roots: tuple[Path, ...], limits: SourceLimits | None = None) -> Sources:

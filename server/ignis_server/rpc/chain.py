@@ -8,10 +8,10 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from ignis_server.errors import IgnisError, MalformedMessage
-from ignis_server.rpc.call import Call, Interceptor
+from ignis_server.rpc.call import Call, Context, Interceptor
 from ignis_server.rpc.status import failure_of, new_error_id, unforeseen_failure
 
 __all__ = ["Chain"]
@@ -21,8 +21,6 @@ DEADLINE_SLACK_SECONDS = 0.02
 
 log = structlog.get_logger()
 
-# Messages are whatever the generated code says; only here, where every method passes, are they Any.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -72,17 +70,24 @@ class Chain(grpc.aio.ServerInterceptor):
         wrapped: Handler = make(
             around(method, behaviour),
             request_deserializer=_lenient(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
+            response_serializer=_passing(handler.response_serializer),
         )
         return wrapped
 
+    def _concerned(self, method: str) -> tuple[Interceptor, ...]:
+        return tuple(interceptor for interceptor in self._interceptors if interceptor.concerns(method))
+
     def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        interceptors = self._concerned(method)
+
         async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - see Context
-            call = _call_of(method, context)
+            call = Call(method, context)
             response = None
-            started: list[Interceptor] = []
+            started = 0
             try:
-                await self._start(call, started)
+                for interceptor in interceptors:
+                    interceptor.call_started(call)
+                    started += 1
                 response = await behaviour(_checked(request, method), context)
                 if _has_run_out(context):
                     call.code = grpc.StatusCode.DEADLINE_EXCEEDED
@@ -91,8 +96,10 @@ class Chain(grpc.aio.ServerInterceptor):
                 if not isinstance(error, Exception):
                     raise
             finally:
-                await _finish(call, started)
-            await _abort_if_failed(call, context)
+                for interceptor in interceptors[:started][::-1]:
+                    interceptor.call_finished(call)
+            if call.code is not grpc.StatusCode.OK:
+                await _abort(call, context)
             return response
 
         return handle
@@ -100,11 +107,15 @@ class Chain(grpc.aio.ServerInterceptor):
     def _streaming(
         self, method: str, behaviour: Callable[..., AsyncGenerator[Any]]
     ) -> Callable[..., AsyncIterator[Any]]:
+        interceptors = self._concerned(method)
+
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - see Context
-            call = _call_of(method, context)
-            started: list[Interceptor] = []
+            call = Call(method, context)
+            started = 0
             try:
-                await self._start(call, started)
+                for interceptor in interceptors:
+                    interceptor.call_started(call)
+                    started += 1
                 async with aclosing(behaviour(_checked(request, method), context)) as responses:
                     async for response in responses:
                         yield response
@@ -115,19 +126,12 @@ class Chain(grpc.aio.ServerInterceptor):
                 if not isinstance(error, Exception):
                     raise
             finally:
-                await _finish(call, started)
-            await _abort_if_failed(call, context)
+                for interceptor in interceptors[:started][::-1]:
+                    interceptor.call_finished(call)
+            if call.code is not grpc.StatusCode.OK:
+                await _abort(call, context)
 
         return handle
-
-    async def _start(self, call: Call, started: list[Interceptor]) -> None:
-        for interceptor in self._interceptors:
-            await interceptor.call_started(call)
-            started.append(interceptor)
-
-
-def _call_of(method: str, context: Context) -> Call:
-    return Call(method=method, peer=context.peer(), metadata=dict(context.invocation_metadata() or ()))
 
 
 def _lenient(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
@@ -143,11 +147,19 @@ def _lenient(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], An
     return decode
 
 
+def _passing(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """Let an answer pass that is bytes already, as one that comes out of a cache is."""
+    if serialise is None:
+        return None
+    return lambda response: response if type(response) is bytes else serialise(response)
+
+
 def _checked(request: Any, method: str) -> Any:  # noqa: ANN401 - see Context
     if isinstance(request, _Malformed):
         service, _, name = method.lstrip("/").partition("/")
         raise MalformedMessage(f"{service.rpartition('.')[0]}.{name}Request")
-    if hasattr(request, "__aiter__"):
+    # A message is never an iterator; to ask one for what it does not have takes longer than all else here.
+    if not isinstance(request, Message) and hasattr(request, "__aiter__"):
         return _checked_stream(request, method)
     return request
 
@@ -193,13 +205,8 @@ def _code_set_on(context: Context) -> grpc.StatusCode:
     return next((known for known in grpc.StatusCode if code in {known, known.value[0]}), grpc.StatusCode.UNKNOWN)
 
 
-async def _finish(call: Call, started: list[Interceptor]) -> None:
-    for interceptor in reversed(started):
-        await interceptor.call_finished(call)
-
-
-async def _abort_if_failed(call: Call, context: Context) -> None:
+async def _abort(call: Call, context: Context) -> None:
     if call.failure is not None:
         await context.abort(call.failure.code, call.failure.message, call.failure.trailing_metadata())
-    elif call.code is not grpc.StatusCode.OK:
+    else:
         await context.abort(call.code, context.details() or "")

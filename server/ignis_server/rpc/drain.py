@@ -18,32 +18,34 @@ class Drain:
     the server is stopped. Health checks and reflection are answered to the end and are not waited for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, closing: asyncio.Event) -> None:
+        """Make it; closing is set when draining begins, for handlers that would go on for ever."""
+        self._closing = closing
         self._under_way = 0
         self._refused = 0
-        self._is_draining = False
 
-    async def call_started(self, call: Call) -> None:
+    def concerns(self, method: str) -> bool:
+        """Leave alone what belongs to gRPC itself."""
+        return not method.startswith("/grpc.")
+
+    def call_started(self, call: Call) -> None:  # noqa: ARG002 - as the protocol has it
         """Count a call, or refuse it.
 
         Raises:
             ShuttingDown: The server drains.
         """
-        if call.service_name.startswith("grpc."):
-            return
-        if self._is_draining:
+        if self._closing.is_set():
             self._refused += 1
             raise ShuttingDown
         self._under_way += 1
 
-    async def call_finished(self, call: Call) -> None:
+    def call_finished(self, call: Call) -> None:  # noqa: ARG002 - as the protocol has it
         """Count a call no longer."""
-        if not call.service_name.startswith("grpc."):
-            self._under_way -= 1
+        self._under_way -= 1
 
     async def empty(self, seconds: float) -> None:
         """Refuse new calls, and wait until none is under way and none has arrived for a moment, or time is up."""
-        self._is_draining = True
+        self._closing.set()
         try:
             async with asyncio.timeout(seconds):
                 refused = -1

@@ -15,9 +15,9 @@ from ignis_server.errors import AddressUnusable
 from ignis_server.rpc.call import Interceptor
 from ignis_server.rpc.chain import Chain
 from ignis_server.rpc.drain import Drain
-from ignis_server.rpc.standing import StandingCalls
+from ignis_server.rpc.standing import HEALTH_AND_REFLECTION, StandingCalls
 
-__all__ = ["RpcServer", "ServerLimits", "check_address", "serving"]
+__all__ = ["RpcServer", "ServerLimits", "Service", "check_address", "serving"]
 
 # For answers that are written but not yet sent.
 LAST_WORDS_SECONDS = 0.5
@@ -30,13 +30,30 @@ class ServerLimits:
 
     A request carries at most a brief of 64 KiB and lists of names, some 1.3 MB at all their limits. 2 MiB leave
     room for a brief of a megabyte, which is refused by us, with the field's name, and not by gRPC.
-    `max_standing_calls` bounds health watches and reflection streams together.
+    `max_standing_calls` bounds health watches and reflection streams together, `max_watchers` the streams of each of the
+    service's own methods that stand.
     """
 
     max_request_bytes: int = 2 << 20
     max_concurrent_calls: int = 2_000
     max_standing_calls: int = 64
+    max_watchers: int = 500
     drain_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service to be served.
+
+    Attributes:
+        full_name: The name for health and reflection.
+        add_to: Adds its handlers to a server.
+        standing_methods: Full names of its streams that go on for as long as the client likes.
+    """
+
+    full_name: str
+    add_to: Callable[[grpc.aio.Server], None]
+    standing_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +86,30 @@ def check_address(listen: str) -> None:
 async def serving(
     listen: str,
     *,
-    register: Sequence[Callable[[grpc.aio.Server], None]],
-    service_names: Sequence[str],
+    services: Sequence[Service],
     interceptors: Sequence[Interceptor],
     limits: ServerLimits,
+    closing: asyncio.Event | None = None,
 ) -> AsyncIterator[RpcServer]:
     """Serve until the block ends, then drain: report NOT_SERVING, finish calls, and stop.
 
     Args:
         listen: Host and port; port 0 takes a free one.
-        register: Each adds one service to the server.
-        service_names: Full names of the services, for health and reflection.
+        services: What is served, besides health and reflection.
         interceptors: Run around every call, in this order.
         limits: Bounds.
+        closing: Set when the server begins to drain, so that streams that would go on for ever can end.
 
     Raises:
         AddressUnusable: The address cannot be listened on.
     """
-    drain = Drain()
-    standing = StandingCalls(limits.max_standing_calls)
+    drain = Drain(closing or asyncio.Event())
+    standing = (
+        StandingCalls(HEALTH_AND_REFLECTION, limits.max_standing_calls),
+        *(StandingCalls((method,), limits.max_watchers) for service in services for method in service.standing_methods),
+    )
     server = grpc.aio.server(
-        interceptors=(Chain((*interceptors, standing, drain)),),
+        interceptors=(Chain((*interceptors, *standing, drain)),),
         options=(
             ("grpc.max_receive_message_length", limits.max_request_bytes),
             ("grpc.so_reuseport", 0),
@@ -98,11 +118,11 @@ async def serving(
         ),
         maximum_concurrent_rpcs=limits.max_concurrent_calls,
     )
-    for add in register:
-        add(server)
+    for service in services:
+        service.add_to(server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    named = (*service_names, health.SERVICE_NAME)
+    named = (*(service.full_name for service in services), health.SERVICE_NAME)
     reflection.enable_server_reflection((*named, reflection.SERVICE_NAME), server)
     try:
         port = server.add_insecure_port(listen)

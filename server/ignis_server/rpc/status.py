@@ -107,7 +107,6 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             lambda e: {"method": e.method},
             lambda e: (Violation("page_token", str(e)),),
         ),
-        errors.FeatureUnavailable: _Row(_UNIMPLEMENTED, "FEATURE_UNAVAILABLE", lambda e: {"feature": e.feature}),
         errors.MethodUnavailable: _Row(_UNIMPLEMENTED, "METHOD_UNAVAILABLE", lambda e: {"method": e.method}),
         errors.AgentNotFound: _Row(
             _NOT_FOUND, "AGENT_NOT_FOUND", lambda e: {"agent": e.agent, "nearest": _listed(e.nearest)}
@@ -129,6 +128,11 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
                 "smallest_agents": _listed(e.smallest_agents),
             },
             lambda e: (Violation("budget_tokens", str(e)),),
+        ),
+        errors.RevisionTooOld: _Row(
+            grpc.StatusCode.OUT_OF_RANGE,
+            "REVISION_TOO_OLD",
+            lambda e: {"revision": e.revision, "oldest_revision": e.oldest_revision},
         ),
         errors.ShuttingDown: _Row(
             grpc.StatusCode.UNAVAILABLE,

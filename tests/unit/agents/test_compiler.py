@@ -1,6 +1,6 @@
 """Compiling each file once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,8 +25,9 @@ def kept() -> KeptInMemory:
 
 
 @pytest.fixture
-def compiler(embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals) -> CatalogCompiler:
-    return CatalogCompiler(
+def compiler(embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals) -> Callable[[], CatalogCompiler]:
+    """Make a compiler as a process has it that has just started."""
+    return lambda: CatalogCompiler(
         tokenizer=WordTokenizer(),
         selector=HybridSelector(embedder),
         kept=kept,
@@ -44,21 +45,21 @@ def reused(signals: RecordedSignals) -> list[int]:
 
 
 async def test_what_was_compiled_once_is_used_again_and_gives_the_same(
-    tmp_path: Path, compiler: CatalogCompiler, signals: RecordedSignals
+    tmp_path: Path, compiler: Callable[[], CatalogCompiler], signals: RecordedSignals
 ) -> None:
-    first = await compiler.compile(sources(tmp_path))
-    second = await compiler.compile(sources(tmp_path))
+    first = await compiler().compile(sources(tmp_path))
+    second = await compiler().compile(sources(tmp_path))
 
     assert reused(signals) == [0, len(FILES)]
     assert second.catalog == first.catalog
 
 
 async def test_after_an_edit_only_that_file_is_compiled(
-    tmp_path: Path, compiler: CatalogCompiler, signals: RecordedSignals
+    tmp_path: Path, compiler: Callable[[], CatalogCompiler], signals: RecordedSignals
 ) -> None:
-    before = await compiler.compile(sources(tmp_path))
+    before = await compiler().compile(sources(tmp_path))
     haiku = FILES["skills/haiku/SKILL.md"].replace("one turn", "no turn")
-    after = await compiler.compile(sources(tmp_path, {"skills/haiku/SKILL.md": haiku}))
+    after = await compiler().compile(sources(tmp_path, {"skills/haiku/SKILL.md": haiku}))
 
     assert reused(signals) == [0, len(FILES) - 1]
     changed = [
@@ -68,26 +69,38 @@ async def test_after_an_edit_only_that_file_is_compiled(
 
 
 async def test_a_file_that_moved_is_compiled_anew_as_its_agent_has_another_id(
-    tmp_path: Path, compiler: CatalogCompiler
+    tmp_path: Path, compiler: Callable[[], CatalogCompiler]
 ) -> None:
-    await compiler.compile(sources(tmp_path / "one"))
+    await compiler().compile(sources(tmp_path / "one"))
     moved = {path.replace("haiku", "verse"): text for path, text in FILES.items()}
 
-    snapshot = await compiler.compile(sources(tmp_path / "other", moved))
+    snapshot = await compiler().compile(sources(tmp_path / "other", moved))
 
     assert "skills/verse" in {agent.agent_id for agent in snapshot.catalog.agents}
 
 
 async def test_what_is_kept_and_is_no_compiled_file_is_compiled_anew(
-    tmp_path: Path, compiler: CatalogCompiler, kept: KeptInMemory, signals: RecordedSignals
+    tmp_path: Path, compiler: Callable[[], CatalogCompiler], kept: KeptInMemory, signals: RecordedSignals
 ) -> None:
-    first = await compiler.compile(sources(tmp_path))
+    first = await compiler().compile(sources(tmp_path))
     kept.values = dict.fromkeys(kept.values, b"foreign")
 
-    second = await compiler.compile(sources(tmp_path))
+    second = await compiler().compile(sources(tmp_path))
 
     assert reused(signals) == [0, 0]
     assert second.catalog == first.catalog
+
+
+async def test_who_compiled_before_needs_nobody_to_keep_it(
+    tmp_path: Path, compiler: Callable[[], CatalogCompiler], kept: KeptInMemory, signals: RecordedSignals
+) -> None:
+    same = compiler()
+    await same.compile(sources(tmp_path))
+    kept.values.clear()
+
+    await same.compile(sources(tmp_path))
+
+    assert reused(signals) == [0, len(FILES)]
 
 
 class CountingTokenizer(WordTokenizer):
@@ -103,13 +116,16 @@ async def test_nothing_is_counted_where_everything_was_compiled(
     tmp_path: Path, embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals
 ) -> None:
     tokenizer = CountingTokenizer()
-    compiler = CatalogCompiler(
-        tokenizer=tokenizer, selector=HybridSelector(embedder), kept=kept, clock=HandClock(), signals=signals
-    )
-    await compiler.compile(sources(tmp_path))
+
+    def compiler() -> CatalogCompiler:
+        return CatalogCompiler(
+            tokenizer=tokenizer, selector=HybridSelector(embedder), kept=kept, clock=HandClock(), signals=signals
+        )
+
+    await compiler().compile(sources(tmp_path))
     assert tokenizer.counted
     tokenizer.counted.clear()
 
-    await compiler.compile(sources(tmp_path))
+    await compiler().compile(sources(tmp_path))
 
     assert tokenizer.counted == []

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ignis_server.agents.canonical import LoadRequest
+from ignis_server.agents.loaded import Loaded
 from ignis_server.agents.loader import AgentLoader
 from ignis_server.agents.model import AgentFilter, AgentFormat, Project, TokenPrices
 from ignis_server.agents.search import AgentSearch
@@ -13,7 +15,7 @@ from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import Snapshot, compile_snapshot
 from ignis_server.agents.source import read_directories
 from ignis_server.errors import InvalidRequest
-from ignis_server.signals import AgentsLoaded, AgentsSearched, CatalogCompiled
+from ignis_server.signals import AgentsLoaded, AgentsSearched, BundleCounts, CatalogCompiled
 from support.catalogs import FILES, write_files
 from support.fakes import HandClock, RecordedSignals, WordTokenizer
 
@@ -38,8 +40,20 @@ def make(tmp_path: Path, embedder: StaticEmbedder) -> Make:
     return snapshot
 
 
-def loader_of(snapshot: Snapshot, signals: RecordedSignals, default: int = 1_000) -> AgentLoader:
-    return AgentLoader(lambda: snapshot, default_budget_tokens=default, clock=HandClock(), signals=signals)
+class Loader:
+    """Loads from one snapshot, with a budget by default."""
+
+    def __init__(self, snapshot: Snapshot, signals: RecordedSignals, default: int) -> None:
+        self._loader = AgentLoader(clock=HandClock(), signals=signals)
+        self._snapshot = snapshot
+        self._default = default
+
+    def load(self, project: Project) -> Loaded:
+        return self._loader.load(LoadRequest.of(project, self._default), self._snapshot)
+
+
+def loader_of(snapshot: Snapshot, signals: RecordedSignals, default: int = 1_000) -> Loader:
+    return Loader(snapshot, signals, default)
 
 
 def test_what_is_reported_of_a_compilation_are_its_counts(make: Make) -> None:
@@ -63,14 +77,22 @@ def test_a_load_is_reported_with_its_counts_and_without_its_words(make: Make, si
     loaded = loader_of(snapshot, signals).load(Project(brief="tune PostgreSQL; lease a warehouse"))
 
     (signal,) = signals.reported
+    agents = snapshot.catalog.agents
+    all_tokens = sum(agent.full.tokens for agent in agents)
     assert signal == AgentsLoaded(
-        agents=1,
-        considered=8,
-        needs=2,
-        unanswered_needs=1,
-        loaded_tokens=loaded.bundle.tokens,
-        load_all_tokens=sum(agent.full.tokens for agent in snapshot.catalog.agents),
-        budget_tokens=1_000,
+        BundleCounts(
+            agents=1,
+            considered=8,
+            needs=2,
+            unanswered_needs=1,
+            budget_tokens=1_000,
+            new_tokens=loaded.bundle.tokens,
+            loaded_tokens=loaded.bundle.tokens,
+            load_all_tokens=all_tokens,
+            index_only_tokens=sum(agent.card.tokens for agent in agents),
+            cached_load_all_tokens=round(0.1 * all_tokens),
+            cached_loaded_tokens=round(1.25 * loaded.bundle.tokens),
+        ),
         seconds=0.0,
     )
     assert "PostgreSQL" not in repr(signal)

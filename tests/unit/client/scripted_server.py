@@ -95,7 +95,7 @@ class ScriptedServer(AgentLoaderServiceServicer):
     ListDiagnostics = _answer
 
     def WatchCatalog(self, request: Message, context: Context) -> AsyncIterator[Any]:  # noqa: N802 - of the API
-        """Refuse: the client has no watches yet."""
+        """Refuse: watches are tested with servers that have a catalog to watch."""
         raise NotImplementedError
 
 

@@ -11,6 +11,7 @@ from ignis_client import (
     AgentFormat,
     CacheOutcome,
     DetailLevel,
+    EpochReason,
     ExclusionReason,
     IgnisClient,
     InclusionReason,
@@ -23,6 +24,7 @@ ENUMS: list[tuple[type[Enum], EnumDescriptor]] = [
     (AgentFormat, pb.AgentFormat.DESCRIPTOR),
     (CacheOutcome, pb.CacheOutcome.DESCRIPTOR),
     (DetailLevel, pb.DetailLevel.DESCRIPTOR),
+    (EpochReason, pb.EpochReason.DESCRIPTOR),
     (ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
     (InclusionReason, pb.InclusionReason.DESCRIPTOR),
     (Severity, pb.Severity.DESCRIPTOR),
@@ -83,6 +85,17 @@ async def test_reasons(server: ScriptedServer, ignis: IgnisClient) -> None:
 
     assert [agent.reason.name for agent in loaded.agents] == names(pb.InclusionReason.DESCRIPTOR)
     assert [agent.reason.name for agent in loaded.left_out] == names(pb.ExclusionReason.DESCRIPTOR)
+
+
+async def test_epoch_reasons(server: ScriptedServer, ignis: IgnisClient) -> None:
+    bundle = bundle_message()
+    server.script(
+        *(pb.LoadAgentsResponse(bundle=bundle, epoch=pb.Epoch(reason=each)) for each in pb.EpochReason.values())
+    )
+
+    loaded = [(await ignis.load_agents("a shop")).epoch.reason.name for _ in EpochReason]
+
+    assert loaded == names(pb.EpochReason.DESCRIPTOR)
 
 
 async def test_cache_outcomes(server: ScriptedServer, ignis: IgnisClient) -> None:

@@ -55,13 +55,19 @@ REASONS: dict[str, tuple[grpc.StatusCode, dict[str, str], type[IgnisError]]] = {
         {"budget_tokens": "10", "smallest_tokens": "47", "smallest_agents": "postgres-dba"},
         errors.BudgetTooSmall,
     ),
+    "REVISION_TOO_OLD": (
+        Code.OUT_OF_RANGE,
+        {"revision": "sha256:aa", "oldest_revision": "sha256:bb"},
+        errors.RevisionTooOld,
+    ),
+    "TOO_MANY_WATCHERS": (Code.RESOURCE_EXHAUSTED, {"limit": "500", "retry_seconds": "5"}, errors.LimitReached),
 }
 
 # The reasons of workflows begin here.
 END_OF_AGENTS = 40
 
-# Reasons of methods that this client does not call yet: watches and changes.
-NOT_CALLED = {"REVISION_TOO_OLD", "TOO_MANY_WATCHERS", "REQUEST_ID_REUSED"}
+# Reasons of methods that this client does not call yet: those that change something.
+NOT_CALLED = {"REQUEST_ID_REUSED"}
 
 
 async def failure_of(ignis: IgnisClient, server: ScriptedServer, answer: Abort) -> IgnisError:

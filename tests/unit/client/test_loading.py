@@ -11,6 +11,8 @@ from ignis_client import (
     Bundle,
     CacheOutcome,
     DetailLevel,
+    Epoch,
+    EpochReason,
     ExclusionReason,
     IgnisClient,
     InclusionReason,
@@ -52,6 +54,7 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
                 tokens=31,
                 size_bytes=96,
             ),
+            epoch=pb.Epoch(id="1.ab", reason=pb.EPOCH_REASON_CONTINUED, digest="sha256:ab", tokens=99, size_bytes=400),
             needs=[pb.Need(text="Stripe payments", answered=True, agent_ids=["a", "b"], answerable=0.75)],
             left_out=[
                 pb.LeftOutAgent(
@@ -96,6 +99,7 @@ async def test_answer_is_decoded_whole(server: ScriptedServer, ignis: IgnisClien
         catalog_revision="sha256:77",
         selector_version="3",
         bundle=Bundle(digest=DIGEST, agents=(agent,), tokens=31, size_bytes=96),
+        epoch=Epoch(id="1.ab", reason=EpochReason.CONTINUED, digest="sha256:ab", tokens=99, size_bytes=400),
         needs=(Need(text="Stripe payments", answered=True, agent_ids=("a", "b"), answerable=0.75),),
         left_out=(LeftOutAgent(SUMMARY, EVIDENCE, ExclusionReason.OVER_BUDGET, tokens=9_000),),
         left_out_more_count=7,

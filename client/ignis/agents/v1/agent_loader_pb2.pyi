@@ -153,6 +153,8 @@ class _EpochReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EpochReas
     """What the caller holds and what it needs now do not fit the budget together."""
     EPOCH_REASON_UNKNOWN_EPOCH: _EpochReason.ValueType  # 5
     """The caller named an epoch that this server does not know the rules of."""
+    EPOCH_REASON_AGENT_FORBIDDEN: _EpochReason.ValueType  # 6
+    """The request forbids an agent that the caller holds."""
 
 class EpochReason(_EpochReason, metaclass=_EpochReasonEnumTypeWrapper):
     """EpochReason says why an epoch began: from there on a provider's prompt cache starts anew."""
@@ -169,6 +171,8 @@ EPOCH_REASON_BUDGET_SPENT: EpochReason.ValueType  # 4
 """What the caller holds and what it needs now do not fit the budget together."""
 EPOCH_REASON_UNKNOWN_EPOCH: EpochReason.ValueType  # 5
 """The caller named an epoch that this server does not know the rules of."""
+EPOCH_REASON_AGENT_FORBIDDEN: EpochReason.ValueType  # 6
+"""The request forbids an agent that the caller holds."""
 Global___EpochReason: _TypeAlias = EpochReason  # noqa: Y015
 
 class _InclusionReason:
@@ -356,7 +360,8 @@ class LoadAgentsRequest(_message.Message):
     def required_agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Agents that must be in the bundle whatever the brief says: an id, a name that is unique in
         the catalog, or either with "@" and the (beginning of the) digest that is wanted, at least 8
-        hexadecimal digits. At most 128.
+        hexadecimal digits, which may be that of one of the last 16 revisions that were served. At
+        most 128.
         """
 
     @_builtins.property
@@ -378,7 +383,6 @@ class LoadAgentsRequest(_message.Message):
     def held(self) -> Global___HeldBundle:
         """What the caller's conversation already holds, oldest first, so that only what is new is sent
         and the bytes held stay a prefix of the new conversation. Absent: nothing is held.
-        Answered with UNIMPLEMENTED (FEATURE_UNAVAILABLE) in this release.
         """
 
     @_builtins.property
@@ -643,27 +647,39 @@ Global___UnboundedBundle: _TypeAlias = UnboundedBundle  # noqa: Y015
 
 @_typing.final
 class Epoch(_message.Message):
-    """Epoch names an unbroken sequence of bundles: within one, the bytes of each turn are a prefix of
-    the bytes of the next.
+    """Epoch names an unbroken sequence of bundles: within one, what a caller holds stays as it is, and
+    each bundle is put behind it. So the bytes of each turn are a prefix of the bytes of the next.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Opaque name of the epoch, to be sent back in HeldBundle."""
     reason: Global___EpochReason.ValueType
-    """Why the epoch began."""
+    """Why the epoch began, or that it goes on."""
+    digest: _builtins.str
+    """"sha256:" and the hexadecimal SHA-256 of all its text: what is held, and this bundle behind it."""
+    tokens: _builtins.int
+    """Tokens of all its text."""
+    size_bytes: _builtins.int
+    """Bytes of all its text in UTF-8."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         reason: Global___EpochReason.ValueType = ...,
+        digest: _builtins.str = ...,
+        tokens: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "reason", b"reason", "size_bytes", b"size_bytes", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -690,7 +706,7 @@ class Bundle(_message.Message):
     @_builtins.property
     def agents(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadedAgent]:
         """The agents in canonical order, which is that of their ids: the same agents make the same
-        bytes, whatever they were asked for with.
+        bytes, whatever they were asked for with. Where an epoch is continued, those that are new.
         """
 
     def __init__(
@@ -899,7 +915,7 @@ Global___LeftOutAgent: _TypeAlias = LeftOutAgent  # noqa: Y015
 
 @_typing.final
 class Savings(_message.Message):
-    """Savings compares the bundle with what a caller would otherwise load. All figures are honest
+    """Savings compares what a caller gives its model, the bundle and what it holds, with what a caller would otherwise load. All figures are honest
     counts over the agents that the request's filter lets through, at full detail, and may be
     negative.
     """
@@ -911,7 +927,7 @@ class Savings(_message.Message):
     INDEX_ONLY_FIELD_NUMBER: _builtins.int
     CACHED_LOAD_ALL_FIELD_NUMBER: _builtins.int
     loaded_tokens: _builtins.int
-    """Tokens of the bundle."""
+    """Tokens of the epoch: of what the caller holds, and of the bundle."""
     @_builtins.property
     def load_all(self) -> Global___Baseline:
         """Against loading every agent whole."""
@@ -923,7 +939,8 @@ class Savings(_message.Message):
     @_builtins.property
     def cached_load_all(self) -> Global___Baseline:
         """Against loading every agent whole, read from the provider's prompt cache, while the bundle is
-        written to it: the harshest comparison, weighted by TokenPrices.
+        written to it, and what the caller holds is read: the harshest comparison, weighted by
+        TokenPrices.
         """
 
     def __init__(
@@ -1762,7 +1779,9 @@ Global___WatchCatalogResponse: _TypeAlias = WatchCatalogResponse  # noqa: Y015
 
 @_typing.final
 class CatalogChange(_message.Message):
-    """CatalogChange is the step from one revision to the next."""
+    """CatalogChange is the step from one revision to the next. A watcher that is slow is told of
+    several revisions in one step.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1772,17 +1791,20 @@ class CatalogChange(_message.Message):
     CHANGED_FIELD_NUMBER: _builtins.int
     REMOVED_IDS_FIELD_NUMBER: _builtins.int
     CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """The revision that is served from now on."""
     previous_revision: _builtins.str
-    """The revision before; empty where the watch begins."""
+    """The revision that the watcher knows; empty where the watch begins without one."""
+    has_more: _builtins.bool
+    """Whether more of the same step follows in the next message: none is larger than some 2 MiB."""
     @_builtins.property
     def added(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentSummary]:
         """Agents that are new; all of them where the watch begins."""
 
     @_builtins.property
     def changed(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentSummary]:
-        """Agents whose digest changed."""
+        """Agents whose digest or metadata changed."""
 
     @_builtins.property
     def removed_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1801,10 +1823,11 @@ class CatalogChange(_message.Message):
         changed: _abc.Iterable[Global___AgentSummary] | None = ...,
         removed_ids: _abc.Iterable[_builtins.str] | None = ...,
         change_time: _timestamp_pb2.Timestamp | None = ...,
+        has_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "change_time", b"change_time", "changed", b"changed", "previous_revision", b"previous_revision", "removed_ids", b"removed_ids", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "change_time", b"change_time", "changed", b"changed", "has_more", b"has_more", "previous_revision", b"previous_revision", "removed_ids", b"removed_ids", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

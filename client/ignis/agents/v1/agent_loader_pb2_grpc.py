@@ -101,7 +101,7 @@ class AgentLoaderServiceServicer(object):
         bundle, byte for byte, in every process and on every platform.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
-        NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
+        NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,7 +161,8 @@ class AgentLoaderServiceServicer(object):
         for 15 seconds.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), OUT_OF_RANGE (REVISION_TOO_OLD),
-        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS), UNAVAILABLE (SHUTTING_DOWN): go on with
+        another replica and the last revision as `known_revision`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

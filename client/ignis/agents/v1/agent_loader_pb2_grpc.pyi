@@ -51,7 +51,7 @@ class AgentLoaderServiceStub:
     bundle, byte for byte, in every process and on every platform.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
-    NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
+    NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND).
     """
     SearchAgents: _grpc.UnaryUnaryMultiCallable[_agent_loader_pb2.SearchAgentsRequest, _agent_loader_pb2.SearchAgentsResponse]
     """SearchAgents ranks the catalog's agents for a query, best first, without their text and
@@ -87,7 +87,8 @@ class AgentLoaderServiceStub:
     for 15 seconds.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), OUT_OF_RANGE (REVISION_TOO_OLD),
-    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS), UNAVAILABLE (SHUTTING_DOWN): go on with
+    another replica and the last revision as `known_revision`.
     """
 
 @_typing.type_check_only
@@ -113,7 +114,7 @@ class AgentLoaderServiceAsyncStub(AgentLoaderServiceStub):
     bundle, byte for byte, in every process and on every platform.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
-    NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
+    NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND).
     """
     SearchAgents: _aio.UnaryUnaryMultiCallable[_agent_loader_pb2.SearchAgentsRequest, _agent_loader_pb2.SearchAgentsResponse]  # type: ignore[assignment]
     """SearchAgents ranks the catalog's agents for a query, best first, without their text and
@@ -149,7 +150,8 @@ class AgentLoaderServiceAsyncStub(AgentLoaderServiceStub):
     for 15 seconds.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), OUT_OF_RANGE (REVISION_TOO_OLD),
-    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS), UNAVAILABLE (SHUTTING_DOWN): go on with
+    another replica and the last revision as `known_revision`.
     """
 
 class AgentLoaderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -178,7 +180,7 @@ class AgentLoaderServiceServicer(metaclass=_abc_1.ABCMeta):
         bundle, byte for byte, in every process and on every platform.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST, BUDGET_TOO_SMALL, AMBIGUOUS_AGENT),
-        NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND), UNIMPLEMENTED (FEATURE_UNAVAILABLE).
+        NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -250,7 +252,8 @@ class AgentLoaderServiceServicer(metaclass=_abc_1.ABCMeta):
         for 15 seconds.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), OUT_OF_RANGE (REVISION_TOO_OLD),
-        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS), UNAVAILABLE (SHUTTING_DOWN): go on with
+        another replica and the last revision as `known_revision`.
         """
 
 def add_AgentLoaderServiceServicer_to_server(servicer: AgentLoaderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

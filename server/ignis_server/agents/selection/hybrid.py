@@ -115,11 +115,11 @@ class HybridIndex:
 
     def relevance(self, needs: Sequence[Need]) -> Relevance:
         """Weigh every agent against every need."""
-        if not needs:
-            nothing = np.zeros((0, self._words.size), np.float32)
+        if not needs or not self._words.size:
+            nothing = np.zeros((len(needs), self._words.size), np.float32)
             return Relevance(
-                needs=(),
-                answerable=np.zeros(0, np.float32),
+                needs=tuple(needs),
+                answerable=np.zeros(len(needs), np.float32),
                 chances=np.zeros(self._words.size, np.float32),
                 answers=nothing,
                 standing=nothing,

@@ -5,8 +5,8 @@ pair of need and agent. What is done with it under a budget is `cover.py`'s affa
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,22 @@ class Relevance:
     lexical: Scores
     semantic: Scores
     spelling: Scores
+
+    def beside(self, guests: int) -> Self:
+        """Return the relevance with so many more agents behind the others, for whom nothing speaks."""
+        if not guests:
+            return self
+        nothing = np.zeros((len(self.needs), guests), np.float32)
+        return replace(
+            self,
+            chances=np.append(self.chances, np.zeros(guests, np.float32)),
+            answers=np.hstack([self.answers, nothing]),
+            standing=np.hstack([self.standing, nothing]),
+            recall_without=np.append(self.recall_without, np.ones(guests)),
+            lexical=np.hstack([self.lexical, nothing]),
+            semantic=np.hstack([self.semantic, nothing]),
+            spelling=np.hstack([self.spelling, nothing]),
+        )
 
 
 class SelectionIndex(Protocol):

@@ -4,17 +4,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis_server.agents.answers import Outcome
 from ignis_server.agents.bundle import (
     Baseline,
     Bundle,
     LeftOutAgent,
-    Loaded,
     LoadedAgent,
     NeedAnswer,
     Savings,
     Unbounded,
 )
-from ignis_server.agents.model import DetailLevel, Project, TokenPrices
+from ignis_server.agents.epoch import Epoch, EpochReason
+from ignis_server.agents.loaded import Loaded
+from ignis_server.agents.model import DetailLevel, HeldAgent, HeldBundle, Project, TokenPrices
 from ignis_server.agents.selection.cover import Exclusion, Inclusion
 from ignis_server.agents.wire.parts import (
     EVIDENCE_DIGITS,
@@ -24,10 +26,9 @@ from ignis_server.agents.wire.parts import (
     from_summary,
     to_filter,
 )
-from ignis_server.errors import FeatureUnavailable
 from ignis_server.rpc.checks import Checks
 
-__all__ = ["from_loaded", "to_project"]
+__all__ = ["from_loaded", "to_project", "with_outcome"]
 
 MAX_BRIEF_BYTES: Final = 65_536
 MAX_TASK_BYTES: Final = 8_192
@@ -35,6 +36,8 @@ MAX_TAGS: Final = 64
 MAX_REQUIRED_AGENTS: Final = 128
 MAX_REQUIRED_TEAMS: Final = 16
 MAX_FORBIDDEN_AGENTS: Final = 1_024
+MAX_HELD_AGENTS: Final = 1_024
+MAX_EPOCH_ID_BYTES: Final = 64
 MAX_BUDGET_TOKENS: Final = 10_000_000
 MAX_PRICE: Final = 10.0
 MAX_ADDED_AGENTS: Final = 20
@@ -58,8 +61,25 @@ EXCLUSIONS: Final = {
     Exclusion.REDUNDANT: pb.EXCLUSION_REASON_REDUNDANT,
     Exclusion.WEAK_EVIDENCE: pb.EXCLUSION_REASON_WEAK_EVIDENCE,
 }
-DETAIL_OF_NUMBER: Final = {int(number): meaning for meaning, number in DETAIL_LEVELS.items()} | {
-    int(pb.DETAIL_LEVEL_UNSPECIFIED): DetailLevel.FULL,
+EPOCH_REASONS: Final = {
+    EpochReason.INITIAL: pb.EPOCH_REASON_INITIAL,
+    EpochReason.CONTINUED: pb.EPOCH_REASON_CONTINUED,
+    EpochReason.AGENT_CHANGED: pb.EPOCH_REASON_AGENT_CHANGED,
+    EpochReason.AGENT_FORBIDDEN: pb.EPOCH_REASON_AGENT_FORBIDDEN,
+    EpochReason.BUDGET_SPENT: pb.EPOCH_REASON_BUDGET_SPENT,
+    EpochReason.UNKNOWN_EPOCH: pb.EPOCH_REASON_UNKNOWN_EPOCH,
+}
+HELD_DETAIL_OF_NUMBER: Final = {int(number): meaning for meaning, number in DETAIL_LEVELS.items()}
+DETAIL_OF_NUMBER: Final = HELD_DETAIL_OF_NUMBER | {int(pb.DETAIL_LEVEL_UNSPECIFIED): DetailLevel.FULL}
+# All that differs between two callers who get the same answer. It is put behind the answer, where it counts: of several
+# values of a field that holds one, the last does.
+OUTCOMES: Final = {
+    outcome: pb.LoadAgentsResponse(cache_outcome=number).SerializeToString()
+    for outcome, number in (
+        (Outcome.COMPUTED, pb.CACHE_OUTCOME_COMPUTED),
+        (Outcome.SHARED_HIT, pb.CACHE_OUTCOME_SHARED_HIT),
+        (Outcome.COALESCED, pb.CACHE_OUTCOME_COALESCED),
+    )
 }
 
 
@@ -67,10 +87,8 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
     """Validate a load.
 
     Raises:
-        FeatureUnavailable: The request uses a field that this release does not serve.
         InvalidRequest: The request breaks rules; all of them are named.
     """
-    _refuse_unserved(request)
     checks = Checks()
     tags = checks.labels("tags", request.tags, max_count=MAX_TAGS, max_characters=MAX_LABEL_CHARACTERS)
     project = Project(
@@ -86,6 +104,7 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
         max_detail=checks.member("max_detail", request.max_detail, pb.DetailLevel.DESCRIPTOR, DETAIL_OF_NUMBER.get)
         or DetailLevel.FULL,
         prices=_to_prices(checks, request.prices),
+        held=_to_held(checks, request.held) if request.HasField("held") else None,
     )
     if request.budget_tokens > MAX_BUDGET_TOKENS:
         checks.add("budget_tokens", f"{request.budget_tokens} is more than the {MAX_BUDGET_TOKENS} allowed")
@@ -95,9 +114,25 @@ def to_project(request: pb.LoadAgentsRequest) -> Project:
     return project
 
 
-def _refuse_unserved(request: pb.LoadAgentsRequest) -> None:
-    if request.HasField("held"):
-        raise FeatureUnavailable("held")
+def _to_held(checks: Checks, held: pb.HeldBundle) -> HeldBundle:
+    if len(held.agents) > MAX_HELD_AGENTS:
+        checks.add("held.agents", f"{len(held.agents)} entries are more than the {MAX_HELD_AGENTS} allowed: begin anew")
+    return HeldBundle(
+        epoch_id=checks.text("held.epoch_id", held.epoch_id, max_bytes=MAX_EPOCH_ID_BYTES),
+        agents=tuple(
+            _to_held_agent(checks, f"held.agents[{number}]", each)
+            for number, each in enumerate(held.agents[:MAX_HELD_AGENTS])
+        ),
+    )
+
+
+def _to_held_agent(checks: Checks, field: str, held: pb.HeldAgent) -> HeldAgent:
+    return HeldAgent(
+        checks.label(f"{field}.id", held.id, max_characters=MAX_REFERENCE_CHARACTERS),
+        checks.label(f"{field}.digest", held.digest, max_characters=MAX_LABEL_CHARACTERS),
+        checks.member(f"{field}.detail", held.detail, pb.DetailLevel.DESCRIPTOR, HELD_DETAIL_OF_NUMBER.get)
+        or DetailLevel.FULL,
+    )
 
 
 def _to_recall(checks: Checks, value: float) -> float | None:
@@ -130,9 +165,9 @@ def _to_prices(checks: Checks, message: pb.TokenPrices) -> TokenPrices:
     )
 
 
-def from_loaded(loaded: Loaded) -> pb.LoadAgentsResponse:
-    """Encode the answer to a load."""
-    return pb.LoadAgentsResponse(
+def from_loaded(loaded: Loaded) -> bytes:
+    """Encode the answer to a load as one that is found in memory, as most are: those are sent as they lie there."""
+    response = pb.LoadAgentsResponse(
         catalog_revision=loaded.catalog_revision,
         selector_version=loaded.selector_version,
         bundle=_from_bundle(loaded.bundle),
@@ -141,12 +176,27 @@ def from_loaded(loaded: Loaded) -> pb.LoadAgentsResponse:
         left_out_more_count=loaded.left_out_more,
         budget_tokens=loaded.budget_tokens,
         savings=_from_savings(loaded.savings),
-        # Without sessions every answer begins an epoch, whose name is its content's.
-        epoch=pb.Epoch(id=loaded.bundle.digest, reason=pb.EPOCH_REASON_INITIAL),
-        cache_outcome=pb.CACHE_OUTCOME_COMPUTED,
+        epoch=_from_epoch(loaded.epoch),
+        cache_outcome=pb.CACHE_OUTCOME_PROCESS_HIT,
         expected_recall=_rounded(loaded.expected_recall),
         least_score=_rounded(loaded.least_score),
         unbounded=_from_unbounded(loaded.unbounded) if loaded.unbounded else None,
+    )
+    return response.SerializeToString(deterministic=True)
+
+
+def with_outcome(body: bytes, outcome: Outcome) -> bytes:
+    """Say in an encoded answer where it came from."""
+    return body if outcome is Outcome.PROCESS_HIT else body + OUTCOMES[outcome]
+
+
+def _from_epoch(epoch: Epoch) -> pb.Epoch:
+    return pb.Epoch(
+        id=epoch.id,
+        reason=EPOCH_REASONS[epoch.reason],
+        digest=epoch.digest,
+        tokens=epoch.tokens,
+        size_bytes=epoch.size_bytes,
     )
 
 

@@ -13,6 +13,7 @@ from ignis_server.rpc.cursor import decode_cursor, encode_cursor
 __all__ = [
     "FORMATS",
     "MAX_LABEL_CHARACTERS",
+    "MAX_PAGE_BYTES",
     "MAX_REFERENCE_CHARACTERS",
     "SEVERITIES",
     "filter_binding",
@@ -25,6 +26,8 @@ __all__ = [
     "to_position",
 ]
 
+# Below the 4 MiB that gRPC clients accept unless told otherwise.
+MAX_PAGE_BYTES: Final = 2 << 20
 MAX_FORMATS: Final = 16
 MAX_CATEGORIES: Final = 64
 MAX_LABEL_CHARACTERS: Final = 128

@@ -14,6 +14,7 @@ from ignis_server.agents.model import AgentFilter, Severity
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.wire.parts import (
     FORMATS,
+    MAX_PAGE_BYTES,
     MAX_REFERENCE_CHARACTERS,
     SEVERITIES,
     filter_binding,
@@ -38,8 +39,6 @@ __all__ = [
     "to_diagnostic_page",
 ]
 
-# Below the 4 MiB that gRPC clients accept unless told otherwise.
-MAX_PAGE_BYTES: Final = 2 << 20
 SEVERITY_OF_NUMBER: Final = {int(number): meaning for meaning, number in SEVERITIES.items()} | {
     int(pb.SEVERITY_UNSPECIFIED): Severity.NOTE
 }

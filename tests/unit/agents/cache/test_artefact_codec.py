@@ -26,7 +26,8 @@ def sources(tmp_path: Path) -> Sources:
 
 
 def built(sources: Sources, artefacts: list[Artefact], selector: HybridSelector) -> Snapshot:
-    return build_snapshot(sources, artefacts, tokenizer=WordTokenizer(), selector=selector, clock=HandClock())
+    by_path = {file.path: artefact for file, artefact in zip(sources.files, artefacts, strict=True)}
+    return build_snapshot(by_path, sources.diagnostics, tokenizer=WordTokenizer(), selector=selector, clock=HandClock())
 
 
 def test_a_snapshot_of_decoded_files_is_the_same_snapshot(sources: Sources, embedder: StaticEmbedder) -> None:
