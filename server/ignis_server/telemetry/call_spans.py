@@ -14,6 +14,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from ignis_server.telemetry.otlp import length_delimited
+
 __all__ = ["CallEnd", "FinishedCall", "encode_calls"]
 
 # Tags of OTLP's fields (trace.proto): a number of 3 bits tells how long what follows is.
@@ -47,10 +49,10 @@ class FinishedCall(NamedTuple):
 
 def encode_calls(calls: Iterable[FinishedCall], resource: Resource, scope: InstrumentationScope) -> bytes:
     """Return calls as the bytes of an ExportTraceServiceRequest."""
-    spans = b"".join(_field(SPANS_OF_SCOPE, _encoded(call)) for call in calls)
+    spans = b"".join(length_delimited(SPANS_OF_SCOPE, _encoded(call)) for call in calls)
     of_scope = ScopeSpans(scope=scope).SerializeToString() + spans
-    of_resource = ResourceSpans(resource=resource).SerializeToString() + _field(SCOPES_OF_RESOURCE, of_scope)
-    return ExportTraceServiceRequest().SerializeToString() + _field(RESOURCES_OF_REQUEST, of_resource)
+    of_resource = ResourceSpans(resource=resource).SerializeToString() + length_delimited(SCOPES_OF_RESOURCE, of_scope)
+    return ExportTraceServiceRequest().SerializeToString() + length_delimited(RESOURCES_OF_REQUEST, of_resource)
 
 
 def _encoded(call: FinishedCall) -> bytes:
@@ -71,16 +73,3 @@ def _rest(end: CallEnd) -> bytes:
         attributes=[KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in attributes.items()],
         status=Status(code=Status.STATUS_CODE_ERROR) if end.is_fault else None,
     ).SerializeToString()
-
-
-def _field(tag: bytes, content: bytes) -> bytes:
-    return tag + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte, the eighth says that more follow
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
