@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 # So many are compiled at a time and then kept, so that what is stopped half-way need not begin anew.
 FILES_AT_ONCE = 256
+# 10 KB an agent. Those of larger catalogs would keep a store that all replicas share busy for too long.
+MAX_VECTORS_BYTES = 64 << 20
 
 
 class CatalogCompiler:
@@ -66,7 +68,11 @@ class CatalogCompiler:
             artefacts |= await self._compiled(dict(missing[start : start + FILES_AT_ONCE]))
         self._last = artefacts
         by_path = {file.path: artefacts[key] for key, file in zip(keys, sources.files, strict=True)}
-        snapshot = await asyncio.to_thread(self._built, by_path, sources.diagnostics, before)
+        if before:
+            now = by_path | kept_from_before(before, by_path, sources.diagnostics)
+            snapshot = await asyncio.to_thread(self._built, now, sources.diagnostics)
+        else:
+            snapshot = await self._started(by_path, sources.diagnostics, keys)
         snapshot = replace(
             snapshot,
             compile_duration=timedelta(seconds=self._clock.elapsed_seconds() - began),
@@ -90,11 +96,33 @@ class CatalogCompiler:
         self._signals.report(compiled)
         return snapshot
 
-    def _built(
-        self, now: Mapping[str, Artefact], unread: Sequence[Diagnostic], before: Mapping[str, Artefact]
+    async def _started(
+        self, artefacts: Mapping[str, Artefact], unread: Sequence[Diagnostic], keys: Sequence[str]
     ) -> Snapshot:
-        artefacts = {**now, **kept_from_before(before, now, unread)}
-        return build_snapshot(artefacts, unread, tokenizer=self._tokenizer, selector=self._selector, clock=self._clock)
+        """Put a catalog together as another replica may have done before: with the vectors that it kept.
+
+        Every edit changes all vectors, as they depend on how rare words are. So those of reloads are not worth keeping.
+        """
+        key = self._digest(b"vectors", *(key.encode() for key in sorted(keys)))
+        packed = (await self._kept.get([key])).get(key)
+        snapshot = await asyncio.to_thread(self._built, artefacts, unread, packed)
+        if packed is None:
+            vectors = await asyncio.to_thread(snapshot.index.packed_vectors)
+            if len(vectors) <= MAX_VECTORS_BYTES:
+                await self._kept.put({key: vectors})
+        return snapshot
+
+    def _built(
+        self, artefacts: Mapping[str, Artefact], unread: Sequence[Diagnostic], packed_vectors: bytes | None = None
+    ) -> Snapshot:
+        return build_snapshot(
+            artefacts,
+            unread,
+            tokenizer=self._tokenizer,
+            selector=self._selector,
+            clock=self._clock,
+            packed_vectors=packed_vectors,
+        )
 
     async def _compiled(self, files: Mapping[str, RawFile]) -> dict[str, Artefact]:
         compiled = await asyncio.to_thread(
@@ -105,10 +133,15 @@ class CatalogCompiler:
 
     def _key(self, file: RawFile) -> str:
         """Return a key that is another one whenever a file might give anything else."""
+        return self._digest(file.path.encode(), file.data)
+
+    def _digest(self, *parts: bytes) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for part in (maker(), self._tokenizer.name, self._selector.version, file.path):
+        for part in (maker(), self._tokenizer.name, self._selector.version):
             digest.update(f"{part}\0".encode())
-        digest.update(file.data)
+        for content in parts:
+            digest.update(b"%d\0" % len(content))
+            digest.update(content)
         return digest.hexdigest()
 
 

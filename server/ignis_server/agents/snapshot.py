@@ -31,7 +31,7 @@ class Artefact:
     analyses: tuple[Analysis, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Snapshot:
     """A compiled catalog with its indexes; immutable and safe to share.
 
@@ -99,13 +99,14 @@ def compile_artefacts(files: Sequence[RawFile], *, tokenizer: Tokenizer, selecto
     return [Artefact(file, tuple(next(analyses) for _ in file.agents)) for file in compiled]
 
 
-def build_snapshot(
+def build_snapshot(  # noqa: PLR0913 - two are what is put together, four what it takes
     artefacts: Mapping[str, Artefact],
     unread: Iterable[Diagnostic],
     *,
     tokenizer: Tokenizer,
     selector: Selector,
     clock: Clock,
+    packed_vectors: bytes | None = None,
 ) -> Snapshot:
     """Put compiled files together to a snapshot, in a fraction of the time that they took to compile.
 
@@ -115,13 +116,14 @@ def build_snapshot(
         tokenizer: Counts what only shows when files come together, such as a new id for one that two claim.
         selector: The one that analysed them.
         clock: Tells the time, and how long this took; what went before is the caller's to add.
+        packed_vectors: Those of the index of the same files, if they are known.
     """
     began = clock.elapsed_seconds()
     in_path_order = [artefacts[path] for path in sorted(artefacts)]
     assembly = assemble([artefact.file for artefact in in_path_order], unread, tokenizer)
     analyses = [analysis for artefact in in_path_order for analysis in artefact.analyses]
     in_order = sorted(zip(assembly.places, range(len(analyses)), strict=True))
-    index = selector.index([analyses[number] for _, number in in_order])
+    index = selector.index([analyses[number] for _, number in in_order], packed_vectors)
     return Snapshot(
         catalog=assembly.catalog,
         names=NameIndex.of(assembly.catalog),

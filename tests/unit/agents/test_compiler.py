@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ignis_server.agents.compiler import CatalogCompiler
-from ignis_server.agents.selection.embedding import StaticEmbedder
+from ignis_server.agents.selection.embedding import StaticEmbedder, Subwords, Vectors
 from ignis_server.agents.selection.hybrid import HybridSelector
+from ignis_server.agents.selection.needs import Need
+from ignis_server.agents.selection.selector import SelectionIndex
 from ignis_server.agents.source import Sources, read_directories
 from ignis_server.signals import CatalogCompiled
 from support.catalogs import FILES, write_files
@@ -101,6 +105,41 @@ async def test_who_compiled_before_needs_nobody_to_keep_it(
     await same.compile(sources(tmp_path))
 
     assert reused(signals) == [0, len(FILES)]
+
+
+class CountingEmbedder(StaticEmbedder):
+    """Counts how many texts it was asked for."""
+
+    def __init__(self, like: StaticEmbedder) -> None:
+        super().__init__(like.table, like.tokenizer, name=like.name)
+        self.embedded = 0
+
+    def embed(self, subwords: Subwords, weights: NDArray[np.float32]) -> Vectors:
+        self.embedded += len(subwords)
+        return super().embed(subwords, weights)
+
+
+async def test_vectors_are_kept_with_what_was_compiled_and_give_the_same_evidence(
+    tmp_path: Path, embedder: StaticEmbedder, kept: KeptInMemory, signals: RecordedSignals
+) -> None:
+    counting = CountingEmbedder(embedder)
+
+    async def compiled(root: Path) -> SelectionIndex:
+        compiler = CatalogCompiler(
+            tokenizer=WordTokenizer(), selector=HybridSelector(counting), kept=kept, clock=HandClock(), signals=signals
+        )
+        return (await compiler.compile(sources(root))).index
+
+    first = await compiled(tmp_path)
+    embedded = counting.embedded
+    second = await compiled(tmp_path)
+    assert embedded > 0
+    assert counting.embedded == embedded
+
+    needs = [Need.alone("tune slow PostgreSQL queries"), Need.alone("a haiku about autumn")]
+    for name in ("answers", "standing", "semantic"):
+        one, other = (getattr(index.relevance(needs), name) for index in (first, second))
+        np.testing.assert_array_equal(one, other)
 
 
 class CountingTokenizer(WordTokenizer):

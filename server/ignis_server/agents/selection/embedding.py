@@ -14,7 +14,16 @@ from tokenizers import Tokenizer as SubwordTokenizer
 
 from ignis_server.agents.selection.distilled import Distilled
 
-__all__ = ["Embedder", "StaticEmbedder", "Subwords", "Vectors", "load_embedder", "load_wordllama"]
+__all__ = [
+    "Embedder",
+    "StaticEmbedder",
+    "Subwords",
+    "Vectors",
+    "load_embedder",
+    "load_wordllama",
+    "pack_vectors",
+    "unpack_vectors",
+]
 
 Vectors = NDArray[np.float32]
 
@@ -28,6 +37,7 @@ FEW_TEXTS = 64
 # has room in the 24 bits of a float. Sums that nothing is rounded in are the same in whatever order a processor takes them.
 # Cosines differ by some 0.0002 from those of vectors that are not rounded.
 STEPS_OF_ONE = 1 << 11
+STEP_NUMBER = np.dtype("<i2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,21 @@ class StaticEmbedder:
                 np.rint(pooled * (STEPS_OF_ONE / length), out=pooled)
                 np.multiply(pooled, 1 / STEPS_OF_ONE, out=row, casting="same_kind")
         return vectors
+
+
+def pack_vectors(vectors: Vectors) -> bytes:
+    """Return vectors as steps of two bytes each: nothing is lost."""
+    return (vectors * STEPS_OF_ONE).astype(STEP_NUMBER).tobytes()
+
+
+def unpack_vectors(packed: bytes, dimensions: int) -> Vectors:
+    """Return the vectors that some bytes hold, a row each.
+
+    Raises:
+        ValueError: They hold no whole number of rows.
+    """
+    steps = np.frombuffer(packed, STEP_NUMBER).reshape(-1, dimensions)
+    return steps.astype(np.float32) * np.float32(1 / STEPS_OF_ONE)
 
 
 def load_embedder() -> StaticEmbedder:

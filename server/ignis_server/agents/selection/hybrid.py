@@ -57,11 +57,11 @@ class HybridSelector:
         """Count words, subwords and patterns of agents."""
         return analyse(definitions, self._embedder, self._knobs)
 
-    def index(self, analyses: Sequence[Analysis]) -> "HybridIndex":
+    def index(self, analyses: Sequence[Analysis], packed_vectors: bytes | None = None) -> "HybridIndex":
         """Index words, passages and spelling of all agents."""
         return HybridIndex(
             TextIndex.build(analyses, self._knobs),
-            PassageIndex.build(analyses, self._embedder, self._knobs),
+            PassageIndex.build(analyses, self._embedder, self._knobs, packed_vectors),
             SpellingIndex.build(analyses, self._knobs),
             self._knobs,
         )
@@ -177,6 +177,10 @@ class HybridIndex:
         """Return those of some words that an agent shares, in their order."""
         found = ((word.text, self._words.best_term_score(word.terms, place)) for word in words)
         return [MatchedWord(text, score) for text, score in found if score]
+
+    def packed_vectors(self) -> bytes:
+        """Return what takes longest to make of the index."""
+        return self._passages.packed()
 
     @property
     def kinds(self) -> NDArray[np.int64]:

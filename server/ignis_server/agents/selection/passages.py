@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ignis_server.agents.selection.analysis import Analysis
-from ignis_server.agents.selection.embedding import Embedder, Subwords, Vectors
+from ignis_server.agents.selection.embedding import Embedder, Subwords, Vectors, pack_vectors, unpack_vectors
 from ignis_server.agents.selection.knobs import SelectionKnobs
 
 __all__ = ["PassageIndex"]
@@ -33,8 +33,17 @@ class PassageIndex:
         self._starts = starts
 
     @classmethod
-    def build(cls, analyses: Sequence[Analysis], embedder: Embedder, knobs: SelectionKnobs) -> "PassageIndex":
-        """Embed agents; places in results are places in `analyses`."""
+    def build(
+        cls, analyses: Sequence[Analysis], embedder: Embedder, knobs: SelectionKnobs, packed: bytes | None = None
+    ) -> "PassageIndex":
+        """Embed agents; places in results are places in `analyses`.
+
+        Args:
+            analyses: The agents.
+            embedder: Gives vectors.
+            knobs: How much rarity counts.
+            packed: What `packed` of an index of the same agents gave, which spares most of the time.
+        """
         starts = np.zeros(len(analyses) + 1, np.int64)
         starts[1:] = np.cumsum([len(each.passages) for each in analyses])
         heads = Subwords.joined([each.head for each in analyses])
@@ -42,7 +51,14 @@ class PassageIndex:
         counts = _agents_with(embedder.vocabulary_size, analyses)
         rarities = np.log1p((len(analyses) + 0.5) / (counts + 0.5)) ** knobs.rarity_exponent
         weights = rarities.astype(np.float32)
-        return cls(embedder, weights, embedder.embed(heads, weights), embedder.embed(bodies, weights), starts)
+        vectors = _unpacked(packed, len(heads) + len(bodies), embedder.dimensions)
+        if vectors is None:
+            vectors = np.concatenate((embedder.embed(heads, weights), embedder.embed(bodies, weights)))
+        return cls(embedder, weights, vectors[: len(heads)], vectors[len(heads) :], starts)
+
+    def packed(self) -> bytes:
+        """Return all vectors as bytes."""
+        return pack_vectors(self._heads) + pack_vectors(self._passages)
 
     @property
     def heads(self) -> Vectors:
@@ -68,6 +84,16 @@ class PassageIndex:
             rows = np.arange(lengths.sum()) + np.repeat(self._starts[places][filled] - starts, lengths)
             best[filled] = np.maximum.reduceat(self._passages[rows] @ texts.T, starts, axis=0)
         return best.T
+
+
+def _unpacked(packed: bytes | None, rows: int, dimensions: int) -> Vectors | None:
+    if packed is None:
+        return None
+    try:
+        vectors = unpack_vectors(packed, dimensions)
+    except ValueError:
+        return None
+    return vectors if len(vectors) == rows else None
 
 
 def _agents_with(vocabulary_size: int, analyses: Sequence[Analysis]) -> NDArray[np.int64]:

@@ -84,6 +84,10 @@ class SelectionIndex(Protocol):
         """Return those of some words that an agent shares, in their order."""
         ...
 
+    def packed_vectors(self) -> bytes:
+        """Return what takes longest to make of the index, for `Selector.index`."""
+        ...
+
     @property
     def kinds(self) -> NDArray[np.int64]:
         """The kind of each agent: those of one kind are copies of each other in all but details."""
@@ -102,6 +106,12 @@ class Selector(Protocol):
         """Count what of each agent is indexed, whatever else the catalog holds; seconds of CPU for a thousand agents."""
         ...
 
-    def index(self, analyses: Sequence[Analysis]) -> SelectionIndex:
-        """Build the index of a catalog whose agents, in order, were analysed before; a fraction of that time."""
+    def index(self, analyses: Sequence[Analysis], packed_vectors: bytes | None = None) -> SelectionIndex:
+        """Build the index of a catalog whose agents, in order, were analysed before; a fraction of that time.
+
+        Args:
+            analyses: The agents.
+            packed_vectors: Those of an index of the very same agents, which spares half of that fraction; what does not fit
+                them is passed over.
+        """
         ...
