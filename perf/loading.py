@@ -2,7 +2,8 @@
 
     python -m perf.loading --catalog DIR [--catalog DIR …] [--calls 300] [--json FILE]
 
-Starts the real server as a process of its own, asks it through the real client, and prints a Markdown table. Times
+Starts the real server as a process of its own, asks it through the real client, and prints a Markdown table. Nothing is
+kept from one call to the next; `python -m perf.cache` tells what that is worth. Times
 are those of this machine on this day; beside them stands a bare grpc.aio handler that returns as many bytes, asked
 the same way in the same run, so that the ratio means something elsewhere.
 """
@@ -11,24 +12,24 @@ import argparse
 import asyncio
 import json
 import platform
-import re
 import statistics
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import grpc
 
 from ignis_client import IgnisClient
+from perf.serving import memory_mb, serving
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ONE_LINE = "Next.js storefront with Stripe payments on PostgreSQL, deployed to Kubernetes; needs security review"
 BUDGET_TOKENS = 20_000
 CALLERS = 10
 WARM_UP_CALLS = 10
+# Every file is compiled and every answer computed.
+NOTHING_KEPT = {"IGNIS_CACHE_DIR": "", "IGNIS_ANSWER_CACHE_BYTES": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,10 @@ class Figures:
 async def measured(catalogs: tuple[Path, ...], calls: int) -> Figures:
     """Start a server on the catalogs and measure it."""
     began = time.perf_counter()
-    async with served(catalogs) as (address, pid), IgnisClient(address) as ignis:
+    async with serving(catalogs, environment=NOTHING_KEPT) as server, IgnisClient(server.address) as ignis:
         catalog = await ignis.get_catalog()
         ready_seconds = time.perf_counter() - began
-        peak = memory_mb(pid, "VmHWM")
+        peak = memory_mb(server.pid, "VmHWM")
         brief = (EXAMPLES / "briefs" / "storefront.md").read_text(encoding="utf-8")
         loaded = await ignis.load_agents(ONE_LINE, budget_tokens=BUDGET_TOKENS)
 
@@ -92,36 +93,9 @@ async def measured(catalogs: tuple[Path, ...], calls: int) -> Figures:
             one_line_ten_callers=await timed(load_line, calls, callers=CALLERS),
             brief=await timed(load_brief, calls, callers=1),
             bare_handler=await bare(loaded.bundle.size_bytes, calls),
-            memory_after_calls_mb=memory_mb(pid, "VmRSS"),
+            memory_after_calls_mb=memory_mb(server.pid, "VmRSS"),
             python=platform.python_version(),
         )
-
-
-@asynccontextmanager
-async def served(catalogs: tuple[Path, ...]) -> AsyncIterator[tuple[str, int]]:
-    """Run `ignis serve` as a process until the block ends; yields its address and process id."""
-    flags = [flag for path in catalogs for flag in ("--catalog", str(path))]
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).parent / "ignis",
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        *flags,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(300):
-            while process.stderr and (line := await process.stderr.readline()):
-                event = json.loads(line) if line.startswith(b"{") else {}
-                if event.get("event") == "server.started":
-                    yield event["address"], process.pid
-                    break
-            else:
-                raise SystemExit("perf: the server did not start")
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
 
 
 async def bare(size_bytes: int, calls: int) -> Latency:
@@ -164,13 +138,6 @@ async def timed(call: Callable[[], Awaitable[object]], calls: int, *, callers: i
     elapsed = time.perf_counter() - began
     cuts = statistics.quantiles(milliseconds, n=100)
     return Latency(len(milliseconds), cuts[49], cuts[98], len(milliseconds) / elapsed)
-
-
-def memory_mb(pid: int, field: str) -> float:
-    """Return a figure of a process's memory in MiB; VmHWM is the greatest it ever was, VmRSS what it is now."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) / 1_024 if found else 0.0
 
 
 def table(figures: Figures) -> str:

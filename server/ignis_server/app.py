@@ -155,6 +155,7 @@ def _serving(
                 AGENTS.full_name,
                 partial(agent_loader_pb2_grpc.add_AgentLoaderServiceServicer_to_server, agents),
                 standing_methods=(f"/{AGENTS.full_name}/WatchCatalog",),
+                undecoded_methods=(f"/{AGENTS.full_name}/LoadAgents",),
             ),
             *map(_unavailable, (WORKFLOW, TELEMETRY)),
         ),

@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from ignis_server.errors import AgentNotFound
 from ignis_server.rpc.call import Call
-from ignis_server.rpc.chain import Chain
+from ignis_server.rpc.chain import chained
 
 # Methods, and the shapes of which they are.
 SHAPES = {
@@ -107,8 +107,8 @@ async def recorder() -> Recorder:
 
 @pytest.fixture
 async def channel(recorder: Recorder) -> AsyncIterator[grpc.aio.Channel]:
-    server = grpc.aio.server(interceptors=[Chain([recorder])])
-    server.add_generic_rpc_handlers((handlers(),))
+    server = grpc.aio.server()
+    chained(server, [recorder]).add_generic_rpc_handlers((handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.timeout(20), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as opened:

@@ -32,7 +32,7 @@ from ignis_client.errors import AgentNotFound
 from ignis_server.app import running
 from ignis_server.errors import AgentNotFound as NotThere
 from ignis_server.rpc.call import Call
-from ignis_server.rpc.chain import Chain
+from ignis_server.rpc.chain import chained
 from ignis_server.settings import Settings
 from ignis_server.telemetry import rpc_hook
 from ignis_server.telemetry.call_durations import CallDurations
@@ -117,8 +117,9 @@ async def spanned(
     recorder: RpcTelemetry, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
 ) -> AsyncIterator["AgentLoaderServiceAsyncStub"]:
     """Run a scripted service whose telemetry stays in memory."""
-    server = grpc.aio.server(interceptors=[Chain([recorder])])
-    add_AgentLoaderServiceServicer_to_server(Scripted(), server)  # type: ignore[abstract]  # two methods are asked for
+    server = grpc.aio.server()
+    scripted = Scripted()  # type: ignore[abstract]  # two methods are asked for
+    add_AgentLoaderServiceServicer_to_server(scripted, chained(server, [recorder]))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with (

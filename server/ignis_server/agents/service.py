@@ -41,8 +41,9 @@ class AgentLoaderService(AgentLoaderServiceServicer):
     def _snapshot(self) -> Snapshot:
         return self._live.snapshot
 
-    async def LoadAgents(self, request: pb.LoadAgentsRequest, context: object) -> bytes:  # type: ignore[override]  # written already
-        answer, outcome = await self._answers.answer(self._canonical(request), self._snapshot())
+    async def LoadAgents(self, request: bytes, context: object) -> bytes:  # type: ignore[override]  # neither is decoded
+        canonical = self._known.get(request) or self._understood(request)
+        answer, outcome = await self._answers.answer(canonical, self._live.snapshot)
         match answer:
             case Answered(body):
                 return loading.with_outcome(body, outcome)
@@ -50,12 +51,10 @@ class AgentLoaderService(AgentLoaderServiceServicer):
                 # The same error may be raised for several callers; each has a way of its own to here.
                 raise error.with_traceback(None)
 
-    def _canonical(self, request: pb.LoadAgentsRequest) -> LoadRequest:
-        written = request.SerializeToString()
-        canonical = self._known.get(written)
-        if canonical is None:
-            canonical = LoadRequest.of(loading.to_project(request), self._default_budget_tokens)
-            self._known.put(written, canonical, size=len(written) + len(canonical.packed))
+    def _understood(self, written: bytes) -> LoadRequest:
+        request = pb.LoadAgentsRequest.FromString(written)
+        canonical = LoadRequest.of(loading.to_project(request), self._default_budget_tokens)
+        self._known.put(written, canonical, size=len(written) + len(canonical.packed))
         return canonical
 
     async def SearchAgents(self, request: pb.SearchAgentsRequest, context: object) -> pb.SearchAgentsResponse:

@@ -1,6 +1,7 @@
 """`ignis serve`: run the service until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -52,4 +53,8 @@ async def _serve_until_told(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     async with running(settings):
+        # What is here by now stays to the end. Looked through for garbage again and again, it would cost a twentieth of the
+        # time, and every few thousand calls a pause of 40 to 65 ms.
+        gc.collect()
+        gc.freeze()
         await told.wait()

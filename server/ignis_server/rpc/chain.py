@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeAlias, cast
 
@@ -14,7 +14,7 @@ from ignis_server.errors import IgnisError, MalformedMessage
 from ignis_server.rpc.call import Call, Context, Interceptor
 from ignis_server.rpc.status import failure_of, new_error_id, unforeseen_failure
 
-__all__ = ["Chain"]
+__all__ = ["chained"]
 
 # The client's clock may strike a little before ours, and its cancellation then arrives before our own deadline.
 DEADLINE_SLACK_SECONDS = 0.02
@@ -32,31 +32,43 @@ class _Malformed:
     """
 
 
-class Chain(grpc.aio.ServerInterceptor):
-    """Wraps every handler of a server, once, in the interceptors given.
+def chained(
+    server: grpc.aio.Server, interceptors: Sequence[Interceptor], *, undecoded: Collection[str] = ()
+) -> grpc.aio.Server:
+    """Return what to add services to instead of the server, so that their handlers are wrapped in interceptors.
+
+    Args:
+        server: Takes the wrapped handlers.
+        interceptors: Run around every call, in this order.
+        undecoded: Full names of methods that take requests as the bytes that they came as.
+    """
+    # What adds services asks for nothing of a server but to take handlers.
+    return cast("grpc.aio.Server", Chain(server, interceptors, undecoded))
+
+
+class Chain:
+    """Wraps every handler that is added to a server, once, in the interceptors given.
 
     This is one of the four places that catch every exception: what is not an IgnisError is logged under an id,
     and the caller gets INTERNAL with that id and nothing else.
+
+    It is no `grpc.aio.ServerInterceptor`, which gRPC would await anew for each call; it stands between a server and the
+    generated functions that add services to it, and has its methods for that.
     """
 
-    def __init__(self, interceptors: Sequence[Interceptor]) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, interceptors: Sequence[Interceptor], undecoded: Collection[str]
+    ) -> None:
+        self._server = server
         self._interceptors = tuple(interceptors)
-        self._wrapped: dict[str, Handler] = {}
+        self._undecoded = frozenset(undecoded)
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MaybeHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> MaybeHandler:
-        """Return the wrapped handler of a method; unknown methods are left to gRPC, which refuses them."""
-        method = handler_call_details.method
-        wrapped = self._wrapped.get(method)
-        if wrapped is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return handler
-            wrapped = self._wrapped[method] = self._wrap(method, handler)
-        return wrapped
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Add handlers, wrapped."""
+        self._server.add_generic_rpc_handlers([_Wrapped(handler, self._wrap) for handler in generic_rpc_handlers])
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        """Do nothing: generated code adds the same handlers in both ways, and grpc.aio asks for the generic ones only."""
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
         shape = (
@@ -69,7 +81,7 @@ class Chain(grpc.aio.ServerInterceptor):
         around = self._streaming if inspect.isasyncgenfunction(behaviour) else self._unary
         wrapped: Handler = make(
             around(method, behaviour),
-            request_deserializer=_lenient(handler.request_deserializer),
+            request_deserializer=None if method in self._undecoded else _lenient(handler.request_deserializer),
             response_serializer=_passing(handler.response_serializer),
         )
         return wrapped
@@ -134,6 +146,26 @@ class Chain(grpc.aio.ServerInterceptor):
         return handle
 
 
+class _Wrapped(grpc.GenericRpcHandler):
+    """Finds handlers as another does, and wraps each the first time it is asked for."""
+
+    def __init__(self, inner: grpc.GenericRpcHandler, wrap: Callable[[str, Handler], Handler]) -> None:
+        self._inner = inner
+        self._wrap = wrap
+        self._wrapped: dict[str, Handler] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> MaybeHandler:
+        """Return the wrapped handler of a method; unknown methods are left to gRPC, which refuses them."""
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            handler: MaybeHandler = self._inner.service(handler_call_details)
+            if handler is None:
+                return None
+            wrapped = self._wrapped[method] = self._wrap(method, handler)
+        return wrapped
+
+
 def _lenient(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
     if deserialise is None:
         return None
@@ -156,10 +188,9 @@ def _passing(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]
 
 def _checked(request: Any, method: str) -> Any:  # noqa: ANN401 - see Context
     if isinstance(request, _Malformed):
-        service, _, name = method.lstrip("/").partition("/")
-        raise MalformedMessage(f"{service.rpartition('.')[0]}.{name}Request")
+        raise _malformed(method)
     # A message is never an iterator; to ask one for what it does not have takes longer than all else here.
-    if not isinstance(request, Message) and hasattr(request, "__aiter__"):
+    if not isinstance(request, (Message, bytes)) and hasattr(request, "__aiter__"):
         return _checked_stream(request, method)
     return request
 
@@ -169,11 +200,19 @@ async def _checked_stream(requests: AsyncIterator[Any], method: str) -> AsyncIte
         yield _checked(request, method)
 
 
+def _malformed(method: str) -> MalformedMessage:
+    service, _, name = method.lstrip("/").partition("/")
+    return MalformedMessage(f"{service.rpartition('.')[0]}.{name}Request")
+
+
 def _note(call: Call, error: BaseException, context: Context) -> None:
     """Write down how a call ended that did not end well."""
     match error:
         case IgnisError():
             call.failure = failure_of(error)
+            call.code = call.failure.code
+        case DecodeError():
+            call.failure = failure_of(_malformed(call.method))
             call.code = call.failure.code
         case grpc.aio.AbortError():
             call.code = _code_set_on(context)

@@ -9,11 +9,11 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from ignis_server.errors import AddressUnusable
 from ignis_server.rpc.call import Interceptor
-from ignis_server.rpc.chain import Chain
+from ignis_server.rpc.chain import chained
 from ignis_server.rpc.drain import Drain
 from ignis_server.rpc.standing import HEALTH_AND_REFLECTION, StandingCalls
 
@@ -49,11 +49,14 @@ class Service:
         full_name: The name for health and reflection.
         add_to: Adds its handlers to a server.
         standing_methods: Full names of its streams that go on for as long as the client likes.
+        undecoded_methods: Full names of methods that take requests as the bytes that they came as, because they know most
+            of them; what they cannot decode themselves they let raise.
     """
 
     full_name: str
     add_to: Callable[[grpc.aio.Server], None]
     standing_methods: tuple[str, ...] = ()
+    undecoded_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,6 @@ async def serving(
         *(StandingCalls((method,), limits.max_watchers) for service in services for method in service.standing_methods),
     )
     server = grpc.aio.server(
-        interceptors=(Chain((*interceptors, *standing, drain)),),
         options=(
             ("grpc.max_receive_message_length", limits.max_request_bytes),
             ("grpc.so_reuseport", 0),
@@ -118,12 +120,15 @@ async def serving(
         ),
         maximum_concurrent_rpcs=limits.max_concurrent_calls,
     )
+    undecoded = [method for service in services for method in service.undecoded_methods]
+    wrapping = chained(server, (*interceptors, *standing, drain), undecoded=undecoded)
     for service in services:
-        service.add_to(server)
+        service.add_to(wrapping)
     checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, wrapping)
     named = (*(service.full_name for service in services), health.SERVICE_NAME)
-    reflection.enable_server_reflection((*named, reflection.SERVICE_NAME), server)
+    descriptions = reflection.aio.ReflectionServicer((*named, reflection.SERVICE_NAME))
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(descriptions, wrapping)
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
