@@ -10,17 +10,27 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as traces_grpc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Histogram, NumberDataPoint
 
 __all__ = ["Received", "otlp_sink"]
 
 
 @dataclass(slots=True)
 class Received:
-    """What a sink has got so far: spans by name, and data points by metric."""
+    """What a sink has got so far.
+
+    Attributes:
+        port: Where it listens.
+        spans: How many spans, by name.
+        points: How many data points, by metric.
+        numbers: The latest value of each number, by metric and by its attributes as "key=value", sorted.
+    """
 
     port: int
     spans: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
+    numbers: dict[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
 
 
 class _Traces(traces_grpc.TraceServiceServicer):
@@ -48,7 +58,20 @@ class _Metrics(metrics_grpc.MetricsServiceServicer):
                 for metric in scope.metrics:
                     data = getattr(metric, metric.WhichOneof("data") or "gauge")
                     self._received.points[metric.name] += len(data.data_points)
+                    if not isinstance(data, Histogram):
+                        self._received.numbers |= {
+                            (metric.name, _named(p)): p.as_int or p.as_double for p in data.data_points
+                        }
         return metrics.ExportMetricsServiceResponse()
+
+
+def _named(point: NumberDataPoint) -> tuple[str, ...]:
+    return tuple(sorted(f"{each.key}={_value(each.value)}" for each in point.attributes))
+
+
+def _value(value: AnyValue) -> object:
+    kind = value.WhichOneof("value")
+    return getattr(value, kind) if kind else ""
 
 
 @asynccontextmanager
