@@ -62,7 +62,8 @@ class Worked:
     hit_rate: float
     outcomes: Mapping[str, Outcome]
     distinct_keys: int
-    computations_per_key: float
+    computations: int
+    needless_computations: int
     audit: Audit
     refusals: int
 
@@ -77,8 +78,9 @@ class Worked:
             edits=seen.edited,
             hit_rate=sum(counts[name] for name in HITS) / len(answered),
             outcomes={name: _outcome(answered, name) for name in (*HITS, "computed")},
-            distinct_keys=len(seen.computations),
-            computations_per_key=seen.computations.total() / len(seen.computations),
+            distinct_keys=len(seen.computations.counts),
+            computations=seen.computations.counts.total(),
+            needless_computations=seen.computations.needless,
             audit=audit,
             refusals=len(seen.asked) - len(answered),
         )
@@ -119,8 +121,8 @@ def workload_rows(worked: Worked, workload: Workload) -> Rows:
         ("errors that were asked for (no such agent, budget too small)", f"{worked.refusals:,}"),
         ("calls that went to the other replica meanwhile", f"{worked.rerouted}"),
         (
-            "keys computed, computations per key and revision",
-            f"{worked.distinct_keys:,}, {worked.computations_per_key:.4f}",
+            "computations per key and revision, those of expired answers left out",
+            f"{1 + worked.needless_computations / worked.distinct_keys:.4f} of {worked.distinct_keys:,} keys",
         ),
         (
             "stale answers",

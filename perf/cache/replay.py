@@ -14,6 +14,7 @@ import grpc
 from redis.asyncio import Redis
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from perf.cache.computations import Computations
 from perf.cache.workload import Popularity, Workload
 from perf.serving import Started, serving
 
@@ -43,10 +44,10 @@ class Asked:
 
 @dataclass(slots=True)
 class Replayed:
-    """What was seen: all calls in the order in which they ended, and how often each key was computed."""
+    """What was seen: all calls in the order in which they ended, and how often answers were computed."""
 
     asked: list[Asked] = field(default_factory=list)
-    computations: Counter[bytes] = field(default_factory=Counter)
+    computations: Computations = field(default_factory=Computations)
     rerouted: int = 0
     edited: int = 0
     versions: list[Path] = field(default_factory=list)
@@ -176,15 +177,13 @@ class Replay:
 
 
 @asynccontextmanager
-async def computations_seen(redis_url: str, computations: Counter[bytes]) -> AsyncIterator[None]:
-    """Count the claims that end, by Redis' own account of what it is told to do: each is one computation."""
+async def computations_seen(redis_url: str, computations: Computations) -> AsyncIterator[None]:
+    """Have Redis tell what it is told to do."""
     async with Redis.from_url(redis_url) as client, client.monitor() as monitor:
 
         async def watch() -> None:
             async for command in monitor.listen():
-                verb, _, name = str(command["command"]).partition(" ")
-                if verb == "DEL" and name.endswith(":claim"):
-                    computations[name.encode()] += 1
+                computations.see(str(command["command"]), float(command["time"]))
 
         watching = asyncio.create_task(watch())
         try:
