@@ -1,7 +1,7 @@
 """One call, of whatever shape, and what may be done around it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -20,15 +20,28 @@ class Call:
 
     `method` is the full name, "/package.Service/Method". `code` is what the client sees: OK until something
     else is known, and final when `call_finished` runs. `failure` has the details where we made them. `began_ns` is when it
-    began, in nanoseconds since the epoch, and `began` the same by the clock that never goes back.
+    began, in nanoseconds since the epoch, and `began` the same by the clock that never goes back. `request_bytes` and
+    `response_bytes` count all messages so far, uncompressed.
     """
 
-    __slots__ = ("_context", "_memory", "_metadata", "began", "began_ns", "code", "failure", "method")
+    __slots__ = (
+        "_context",
+        "_memory",
+        "_metadata",
+        "began",
+        "began_ns",
+        "code",
+        "failure",
+        "method",
+        "request_bytes",
+        "response_bytes",
+    )
 
     def __init__(self, method: str, context: Context) -> None:
         self.method = method
         self.code = grpc.StatusCode.OK
         self.failure: Failure | None = None
+        self.request_bytes = self.response_bytes = 0
         self.began_ns = time.time_ns()
         self.began = time.perf_counter_ns()
         self._context = context
@@ -70,7 +83,7 @@ class Call:
 
 
 class Interceptor(Protocol):
-    """Something done around calls, the same for all four shapes, without waiting for anything.
+    """Something done around calls, the same for all four shapes.
 
     Interceptors run in the order they were given, and their `call_finished` in reverse. Both run in the task of
     the call, so context variables set at the start hold for the handler. What an interceptor must know from one to
@@ -81,8 +94,12 @@ class Interceptor(Protocol):
         """Tell whether anything is to be done around the calls of a method; asked once for each."""
         ...
 
-    def call_started(self, call: Call) -> None:
-        """Run before the handler; raise an IgnisError to refuse the call."""
+    def call_started(self, call: Call) -> Awaitable[None] | None:
+        """Run before the handler; raise an IgnisError to refuse the call.
+
+        Returns:
+            What the handler has to wait for, if anything; that may refuse the call, too.
+        """
         ...
 
     def call_finished(self, call: Call) -> None:

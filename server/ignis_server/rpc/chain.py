@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -77,19 +78,24 @@ class Chain:
         )
         behaviour = getattr(handler, f"{shape[0]}_{shape[1]}")
         make = getattr(grpc, f"{shape[0]}_{shape[1]}_rpc_method_handler")
+        codec = _Codec.of(method, handler, is_decoded=method not in self._undecoded)
         # A streaming handler may also be a coroutine that writes to the context, as that of health checks is.
         around = self._streaming if inspect.isasyncgenfunction(behaviour) else self._unary
         wrapped: Handler = make(
-            around(method, behaviour),
-            request_deserializer=None if method in self._undecoded else _lenient(handler.request_deserializer),
-            response_serializer=_passing(handler.response_serializer),
+            around(method, behaviour, codec),
+            # Requests that are single are decoded within the chain, where a failure is one of the call's. Those of streams are
+            # decoded by gRPC, as a handler may also read them from the context; the same goes for what it writes there.
+            request_deserializer=codec.lenient if handler.request_streaming else None,
+            response_serializer=codec.passing,
         )
         return wrapped
 
     def _concerned(self, method: str) -> tuple[Interceptor, ...]:
         return tuple(interceptor for interceptor in self._interceptors if interceptor.concerns(method))
 
-    def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _unary(
+        self, method: str, behaviour: Callable[..., Awaitable[Any]], codec: "_Codec"
+    ) -> Callable[..., Awaitable[Any]]:
         interceptors = self._concerned(method)
 
         async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - see Context
@@ -98,11 +104,12 @@ class Chain:
             started = 0
             try:
                 for interceptor in interceptors:
-                    interceptor.call_started(call)
+                    waited_for = interceptor.call_started(call)
                     started += 1
-                response = await behaviour(_checked(request, method), context)
-                if _has_run_out(context):
-                    call.code = grpc.StatusCode.DEADLINE_EXCEEDED
+                    if waited_for is not None:
+                        await waited_for
+                response = codec.encoded(await behaviour(codec.decoded(request, call), context), call)
+                call.code = _code_at_end(context)
             except BaseException as error:
                 _note(call, error, context)
                 if not isinstance(error, Exception):
@@ -117,7 +124,7 @@ class Chain:
         return handle
 
     def _streaming(
-        self, method: str, behaviour: Callable[..., AsyncGenerator[Any]]
+        self, method: str, behaviour: Callable[..., AsyncGenerator[Any]], codec: "_Codec"
     ) -> Callable[..., AsyncIterator[Any]]:
         interceptors = self._concerned(method)
 
@@ -126,13 +133,14 @@ class Chain:
             started = 0
             try:
                 for interceptor in interceptors:
-                    interceptor.call_started(call)
+                    waited_for = interceptor.call_started(call)
                     started += 1
-                async with aclosing(behaviour(_checked(request, method), context)) as responses:
+                    if waited_for is not None:
+                        await waited_for
+                async with aclosing(behaviour(codec.decoded(request, call), context)) as responses:
                     async for response in responses:
-                        yield response
-                if _has_run_out(context):
-                    call.code = grpc.StatusCode.DEADLINE_EXCEEDED
+                        yield codec.encoded(response, call)
+                call.code = _code_at_end(context)
             except BaseException as error:
                 _note(call, error, context)
                 if not isinstance(error, Exception):
@@ -166,38 +174,50 @@ class _Wrapped(grpc.GenericRpcHandler):
         return wrapped
 
 
-def _lenient(deserialise: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    if deserialise is None:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """How the messages of a method become bytes and back, and how many bytes they are."""
 
-    def decode(data: bytes) -> Any:  # noqa: ANN401 - see Context
+    method: str
+    deserialise: Callable[[bytes], Any] | None
+    serialise: Callable[[Any], bytes] | None
+
+    @classmethod
+    def of(cls, method: str, handler: Handler, *, is_decoded: bool) -> "_Codec":
+        return cls(method, handler.request_deserializer if is_decoded else None, handler.response_serializer)
+
+    def decoded(self, request: Any, call: Call) -> Any:  # noqa: ANN401 - see Context
+        """Return a request as the handler takes it; a stream of them stays one."""
+        if type(request) is bytes:
+            call.request_bytes = len(request)
+            return request if self.deserialise is None else self.deserialise(request)
+        return self._each(request, call)
+
+    async def _each(self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+        async for request in requests:
+            if isinstance(request, _Malformed):
+                raise _malformed(self.method)
+            call.request_bytes += request.ByteSize() if isinstance(request, Message) else len(request)
+            yield request
+
+    def lenient(self, data: bytes) -> Any:  # noqa: ANN401 - see Context
         try:
-            return deserialise(data)
+            return data if self.deserialise is None else self.deserialise(data)
         except DecodeError:
             return _Malformed()
 
-    return decode
+    def encoded(self, response: Any, call: Call) -> bytes | None:  # noqa: ANN401 - see Context
+        """Return a response as bytes; None from a handler that wrote to the context instead."""
+        body: bytes | None = self.passing(response)
+        if body is not None:
+            call.response_bytes += len(body)
+        return body
 
-
-def _passing(serialise: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
-    """Let an answer pass that is bytes already, as one that comes out of a cache is."""
-    if serialise is None:
-        return None
-    return lambda response: response if type(response) is bytes else serialise(response)
-
-
-def _checked(request: Any, method: str) -> Any:  # noqa: ANN401 - see Context
-    if isinstance(request, _Malformed):
-        raise _malformed(method)
-    # A message is never an iterator; to ask one for what it does not have takes longer than all else here.
-    if not isinstance(request, (Message, bytes)) and hasattr(request, "__aiter__"):
-        return _checked_stream(request, method)
-    return request
-
-
-async def _checked_stream(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
-    async for request in requests:
-        yield _checked(request, method)
+    def passing(self, response: Any) -> Any:  # noqa: ANN401 - see Context
+        """Let an answer pass that is bytes already, as one that comes out of a cache is."""
+        if response is None or type(response) is bytes or self.serialise is None:
+            return response
+        return self.serialise(response)
 
 
 def _malformed(method: str) -> MalformedMessage:
@@ -229,6 +249,15 @@ def _code_of_cancellation(context: Context) -> grpc.StatusCode:
     """Tell a deadline that has passed from a client that went away; gRPC cancels the handler for both."""
     has_passed = _has_run_out(context, slack_seconds=DEADLINE_SLACK_SECONDS)
     return grpc.StatusCode.DEADLINE_EXCEEDED if has_passed else grpc.StatusCode.CANCELLED
+
+
+def _code_at_end(context: Context) -> grpc.StatusCode:
+    """Return the code of a call whose handler has returned."""
+    if _has_run_out(context):
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+    # 0 or None where the handler set none, though types-grpcio does not say so.
+    code: object = context.code()
+    return grpc.StatusCode.OK if code in {0, None} else _code_set_on(context)
 
 
 def _has_run_out(context: Context, *, slack_seconds: float = 0.0) -> bool:
