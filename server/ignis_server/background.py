@@ -41,6 +41,11 @@ class Background:
             else:
                 return
 
+    async def wait(self) -> None:
+        """Wait until all work has ended by itself."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self) -> None:
         """End all tasks, and wait until they have."""
         tasks = tuple(self._tasks)

@@ -14,6 +14,10 @@ class Clock(Protocol):
         """Return the present moment in UTC."""
         ...
 
+    def now_ns(self) -> int:
+        """Return the present moment in nanoseconds since the epoch: as `now`, for where a microsecond counts."""
+        ...
+
     def elapsed_seconds(self) -> float:
         """Return seconds since an arbitrary start; only differences mean anything."""
         ...
@@ -25,6 +29,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present moment in UTC."""
         return datetime.now(UTC)
+
+    def now_ns(self) -> int:
+        """Return the present moment in nanoseconds since the epoch."""
+        return time.time_ns()
 
     def elapsed_seconds(self) -> float:
         """Return seconds of the monotonic clock."""

@@ -9,10 +9,14 @@ __all__ = [
     "AmbiguousAgent",
     "BudgetTooSmall",
     "CatalogUnusable",
+    "DestinationCannotVerify",
+    "DestinationNotFound",
+    "DestinationUnavailable",
     "IgnisError",
     "InvalidRequest",
     "MalformedMessage",
     "MethodUnavailable",
+    "OutboxFull",
     "PageTokenInvalid",
     "RevisionTooOld",
     "SettingsInvalid",
@@ -132,6 +136,40 @@ class RevisionTooOld(IgnisError):
         )
 
 
+class DestinationNotFound(IgnisError):
+    """No destination of telemetry has this name; `known` are those that there are."""
+
+    def __init__(self, destination: str, known: tuple[str, ...]) -> None:
+        self.destination = destination
+        self.known = known
+        there = f"there are {', '.join(known)}" if known else "none is set: OTEL_EXPORTER_OTLP_ENDPOINT sets one"
+        super().__init__(f"no destination of telemetry is named {destination!r}: {there}")
+
+
+class DestinationCannotVerify(IgnisError):
+    """A destination does not tell what it has."""
+
+    def __init__(self, destination: str, why: str) -> None:
+        self.destination = destination
+        self.why = why
+        super().__init__(
+            f"the destination {destination!r} cannot be verified: {why}; the ledger tells what it has acknowledged"
+        )
+
+
+class DestinationUnavailable(IgnisError):
+    """A destination that would tell what it has cannot be asked now."""
+
+    retry_seconds = 10
+
+    def __init__(self, destination: str, why: str) -> None:
+        self.destination = destination
+        self.why = why
+        super().__init__(
+            f"the destination {destination!r} cannot be asked now ({why}): try again in {self.retry_seconds} s"
+        )
+
+
 class CatalogUnusable(IgnisError):
     """A catalog that cannot be served: missing, unreadable, or without a single agent."""
 
@@ -160,6 +198,20 @@ class TooManyWatchers(IgnisError):
         super().__init__(
             f"{limit} streams of {method} and its like stand open, which is the limit: close some first, "
             f"or try another replica in {self.retry_seconds} s"
+        )
+
+
+class OutboxFull(IgnisError):
+    """The telemetry outbox is at its bound, and its policy is to keep calls out; `committed_count` items were taken in before."""
+
+    retry_seconds = 30
+
+    def __init__(self, *, limit_bytes: int, committed_count: int = 0) -> None:
+        self.limit_bytes = limit_bytes
+        self.committed_count = committed_count
+        super().__init__(
+            f"telemetry waits for its destinations, and more than the outbox's limit of {limit_bytes} bytes will not be kept: "
+            f"try another replica, or again in {self.retry_seconds} s ({committed_count} items of this call are committed)"
         )
 
 

@@ -11,17 +11,27 @@ __all__ = [
     "AgentsLoaded",
     "AgentsSearched",
     "BackgroundFailed",
+    "BatchDelivered",
     "BundleCounts",
     "CacheFailed",
     "CacheWarmed",
     "CatalogCompiled",
     "CatalogReloaded",
+    "DestinationChanged",
     "LoadAnswered",
+    "LossReason",
     "NoSignals",
+    "OutboxChanged",
+    "OutboxMeasured",
     "SharedStoreChanged",
     "Signal",
     "Signals",
+    "TelemetryLost",
 ]
+
+# "shed" was given up at a bound, "corrupt" is no longer what was written, "removed" was deleted by somebody else, "too-large" is
+# more than can be kept, "closed" came too late.
+LossReason = Literal["shed", "corrupt", "removed", "too-large", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +162,82 @@ class BackgroundFailed:
     task: str
 
 
+@dataclass(frozen=True, slots=True)
+class BatchDelivered:
+    """A destination of telemetry has taken a batch, or rejected items of it for good; it will not be sent there again.
+
+    `signal` is "traces", "metrics" or "logs", and the numbers count spans, metric points or log records. The lag is the time
+    from the capture of the first of them to the answer of the destination.
+    """
+
+    destination: str
+    signal: str
+    delivered: int
+    rejected: int
+    lag_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationChanged:
+    """A destination of telemetry takes a signal no more, for a reason, or takes it again, where that is empty.
+
+    Reasons are "unreachable", "timeout", "tls", "auth", "throttled", "unavailable" and "redirected", in which what there is
+    waits, and "refused", in which it is rejected for good.
+    """
+
+    destination: str
+    signal: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxChanged:
+    """The disk of the telemetry outbox is in trouble from now on, for a reason, or well again, where that is empty.
+
+    Reasons are "full", "read-only" and "broken". What is captured meanwhile is kept in memory, as far as there is room.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMeasured:
+    """How much telemetry waits, how much may, and how long ago the oldest of it was captured; 0 where nothing waits."""
+
+    size_bytes: int
+    limit_bytes: int
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryLost:
+    """Telemetry is gone that no destination has, or not all of them.
+
+    `signal` is "traces", "metrics", "logs", or "unknown" where that can no longer be told; `items` is 0 then, and `size_bytes`
+    says how much was unreadable. `size_bytes` is 0 where items were lost before they were written.
+    """
+
+    signal: str
+    items: int
+    size_bytes: int
+    reason: LossReason
+
+
 Signal = (
     LoadAnswered
     | AgentsLoaded
     | AgentsSearched
     | BackgroundFailed
+    | BatchDelivered
     | CacheFailed
     | CacheWarmed
     | CatalogCompiled
     | CatalogReloaded
+    | DestinationChanged
+    | OutboxChanged
+    | OutboxMeasured
     | SharedStoreChanged
+    | TelemetryLost
 )
 
 

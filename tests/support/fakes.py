@@ -17,10 +17,15 @@ class HandClock:
 
     def __init__(self) -> None:
         self._seconds = 0.0
+        self._jumped_seconds = 0.0
 
     def now(self) -> datetime:
         """Return the moment to which the clock was turned, from 2026 on."""
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._seconds)
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._seconds + self._jumped_seconds)
+
+    def now_ns(self) -> int:
+        """Return the same moment in nanoseconds since the epoch."""
+        return (self.now() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
 
     def elapsed_seconds(self) -> float:
         """Return the seconds by which the clock was turned."""
@@ -29,6 +34,10 @@ class HandClock:
     def turn(self, seconds: float) -> None:
         """Let time pass."""
         self._seconds += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Let the date jump, as where somebody sets it; the stopwatch does not notice."""
+        self._jumped_seconds += seconds
 
 
 class WordTokenizer:

@@ -140,6 +140,32 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             lambda e: {"retry_seconds": str(e.retry_seconds)},
             retry_seconds=errors.ShuttingDown.retry_seconds,
         ),
+        errors.DestinationNotFound: _Row(
+            _NOT_FOUND,
+            "DESTINATION_NOT_FOUND",
+            lambda e: {"destination": e.destination, "known": _listed(e.known)},
+        ),
+        errors.DestinationCannotVerify: _Row(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "DESTINATION_CANNOT_VERIFY",
+            lambda e: {"destination": e.destination, "why": e.why},
+        ),
+        errors.DestinationUnavailable: _Row(
+            grpc.StatusCode.UNAVAILABLE,
+            "DESTINATION_UNAVAILABLE",
+            lambda e: {"destination": e.destination, "why": e.why, "retry_seconds": str(e.retry_seconds)},
+            retry_seconds=errors.DestinationUnavailable.retry_seconds,
+        ),
+        errors.OutboxFull: _Row(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "OUTBOX_FULL",
+            lambda e: {
+                "limit_bytes": str(e.limit_bytes),
+                "retry_seconds": str(e.retry_seconds),
+                "committed_count": str(e.committed_count),
+            },
+            retry_seconds=errors.OutboxFull.retry_seconds,
+        ),
         errors.TooManyWatchers: _Row(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "TOO_MANY_WATCHERS",

@@ -78,6 +78,16 @@ def test_advice_to_retry_is_given_where_grpc_looks_for_it() -> None:
     assert trailers["grpc-retry-pushback-ms"] == "1000"
 
 
+def test_a_full_outbox_says_how_full_and_when_to_come_again() -> None:
+    failure = failure_of(errors.OutboxFull(limit_bytes=1_000, committed_count=7))
+
+    assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert failure.metadata == {"limit_bytes": "1000", "retry_seconds": "30", "committed_count": "7"}
+    assert dict(failure.trailing_metadata())["grpc-retry-pushback-ms"] == "30000"
+    for fact in failure.metadata.values():
+        assert fact in failure.message
+
+
 def test_an_error_that_is_never_sent_tells_a_caller_nothing() -> None:
     failure = failure_of(errors.SettingsInvalid(("secret: 'hunter2' is refused",)))
 

@@ -215,19 +215,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No destination is called so.
 
     Code: NOT_FOUND.
-    Example: {"destination": "platfrm", "nearest": "platform"}
+    Example: {"destination": "platfrm", "known": "default,platform"}
     """
     ERROR_REASON_DESTINATION_CANNOT_VERIFY: _ErrorReason.ValueType  # 64
-    """The destination does not say what it has: it is no sink of this project's.
+    """The destination does not say what it has: it does not serve ignis.telemetry.v1.DeliveryAuditService.
 
     Code: FAILED_PRECONDITION.
-    Example: {"destination": "platform"}
+    Example: {"destination": "platform", "why": "it is not reached by gRPC"}
     """
     ERROR_REASON_DESTINATION_UNAVAILABLE: _ErrorReason.ValueType  # 65
     """The destination is out of reach.
 
     Code: UNAVAILABLE, with google.rpc.RetryInfo.
-    Example: {"destination": "platform", "retry_seconds": "5"}
+    Example: {"destination": "platform", "why": "DEADLINE_EXCEEDED", "retry_seconds": "10"}
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -430,18 +430,18 @@ ERROR_REASON_DESTINATION_NOT_FOUND: ErrorReason.ValueType  # 63
 """No destination is called so.
 
 Code: NOT_FOUND.
-Example: {"destination": "platfrm", "nearest": "platform"}
+Example: {"destination": "platfrm", "known": "default,platform"}
 """
 ERROR_REASON_DESTINATION_CANNOT_VERIFY: ErrorReason.ValueType  # 64
-"""The destination does not say what it has: it is no sink of this project's.
+"""The destination does not say what it has: it does not serve ignis.telemetry.v1.DeliveryAuditService.
 
 Code: FAILED_PRECONDITION.
-Example: {"destination": "platform"}
+Example: {"destination": "platform", "why": "it is not reached by gRPC"}
 """
 ERROR_REASON_DESTINATION_UNAVAILABLE: ErrorReason.ValueType  # 65
 """The destination is out of reach.
 
 Code: UNAVAILABLE, with google.rpc.RetryInfo.
-Example: {"destination": "platform", "retry_seconds": "5"}
+Example: {"destination": "platform", "why": "DEADLINE_EXCEEDED", "retry_seconds": "10"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
