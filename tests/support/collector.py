@@ -7,8 +7,16 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["free_port", "rotel"]
+__all__ = ["Collector", "free_port", "rotel"]
+
+
+class Collector(NamedTuple):
+    """Where a collector takes OTLP, as URLs."""
+
+    grpc: str
+    http: str
 
 
 def free_port() -> int:
@@ -20,17 +28,17 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def rotel(sink_port: int) -> AsyncIterator[str]:
-    """Run a collector until the block ends; yields its endpoint for OTLP over gRPC."""
+async def rotel(sink_port: int) -> AsyncIterator[Collector]:
+    """Run a collector until the block ends; what it gets it passes on by OTLP over gRPC."""
     package = importlib.util.find_spec("rotel")
     assert package, "rotel is part of the test extra"
     assert package.origin
-    port = free_port()
+    grpc_port, http_port = free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
         Path(package.origin).parent / "rotel-agent",
         "start",
-        f"--otlp-grpc-endpoint=127.0.0.1:{port}",
-        f"--otlp-http-endpoint=127.0.0.1:{free_port()}",
+        f"--otlp-grpc-endpoint=127.0.0.1:{grpc_port}",
+        f"--otlp-http-endpoint=127.0.0.1:{http_port}",
         "--exporter=otlp",
         f"--otlp-exporter-endpoint=http://127.0.0.1:{sink_port}",
         "--batch-timeout=100ms",
@@ -39,8 +47,9 @@ async def rotel(sink_port: int) -> AsyncIterator[str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        await _accepts(port)
-        yield f"http://127.0.0.1:{port}"
+        await _accepts(grpc_port)
+        await _accepts(http_port)
+        yield Collector(f"http://127.0.0.1:{grpc_port}", f"http://127.0.0.1:{http_port}")
     finally:
         process.terminate()
         await process.wait()

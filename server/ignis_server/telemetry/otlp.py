@@ -4,19 +4,39 @@ Requests of all three signals have one shape: a resource, a scope within it, ite
 field 2. So nothing is decoded and encoded again to be sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from ignis_server.telemetry.model import Batch
+from ignis_server.telemetry.model import Batch, Signal
 
-__all__ = ["batch_headers", "export_request", "length_delimited"]
+__all__ = [
+    "DIGEST_HEADER",
+    "EXPORT_METHODS",
+    "FIELD_1",
+    "FIELD_2",
+    "batch_headers",
+    "export_request",
+    "fields_of",
+    "length_delimited",
+]
 
 # Tags of length-delimited fields: the number of the field in the upper five bits, the wire type 2 in the lower three.
 FIELD_1: Final = b"\x0a"
 FIELD_2: Final = b"\x12"
+LENGTH_DELIMITED: Final = 2
+DIGEST_HEADER: Final = "ignis-batch-digest"
+# What OTLP calls over gRPC.
+EXPORT_METHODS: Final[Mapping[Signal, str]] = MappingProxyType(
+    {
+        Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal.METRICS: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    }
+)
 
 
 def export_request(batch: Batch) -> bytes:
@@ -42,7 +62,7 @@ def batch_headers(batch: Batch) -> Mapping[str, str]:
     return {
         "ignis-outbox-id": batch.outbox_id,
         "ignis-batch-sequence": str(batch.sequence),
-        "ignis-batch-digest": _named(batch.digest),
+        DIGEST_HEADER: _named(batch.digest),
     }
 
 
@@ -55,6 +75,34 @@ def length_delimited(tag: bytes, content: bytes) -> bytes:
         length >>= 7
     encoded.append(length)
     return bytes(encoded) + content
+
+
+def fields_of(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the fields of a message that has none but length-delimited ones: their numbers, and their content as it stands.
+
+    Raises:
+        ValueError: It has others, or ends amid one.
+    """
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        length, place = _varint(message, place)
+        if tag & 0b111 != LENGTH_DELIMITED or place + length > len(message):
+            raise ValueError("the bytes are no message of such fields")
+        yield tag >> 3, message[place : place + length]
+        place += length
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(message):
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte <= 0x7F:  # noqa: PLR2004 - the eighth bit says that more follow
+            return value, place
+        shift += 7
+    raise ValueError("the bytes end amid a number")
 
 
 def _named(digest: bytes) -> str:
