@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -46,22 +47,26 @@ async def started(
         environment: Variables beside those of this process.
         core: The one that it is kept to, where there are as many.
     """
-    child = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE
-    )
-    assert child.stderr  # noqa: S101 - a pipe was asked for
-    try:
-        keep_to_core(core, pid=child.pid)
-        async with asyncio.timeout(START_SECONDS):
-            address = await _address(child.stderr)
-        # What it says from now on is read and forgotten, or it would wait for a reader some day.
-        rest = asyncio.create_task(_forget(child.stderr), name="standard-error")
-        yield Started(address, child.pid)
-    finally:
-        if child.returncode is None:
-            child.terminate()
-        await child.wait()
-    await rest
+    # What it does not deliver is not delivered by the next one that is measured.
+    with tempfile.TemporaryDirectory(prefix="ignis-perf-") as outbox:
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            env={**os.environ, "IGNIS_OUTBOX_DIR": outbox, **environment},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert child.stderr  # noqa: S101 - a pipe was asked for
+        try:
+            keep_to_core(core, pid=child.pid)
+            async with asyncio.timeout(START_SECONDS):
+                address = await _address(child.stderr)
+            # What it says from now on is read and forgotten, or it would wait for a reader some day.
+            rest = asyncio.create_task(_forget(child.stderr), name="standard-error")
+            yield Started(address, child.pid)
+        finally:
+            if child.returncode is None:
+                child.terminate()
+            await child.wait()
+        await rest
 
 
 def tell_started(port: int) -> None:

@@ -22,9 +22,10 @@ hypothesis.settings.load_profile("ignis")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled files apart from those of whoever runs the tests."""
+    """Keep compiled files and telemetry apart from those of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IGNIS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("IGNIS_OUTBOX_DIR", str(tmp_path_factory.mktemp("outbox")))
         yield
 
 

@@ -14,7 +14,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
-from ignis_server.telemetry.sink import otlp_sink
+from ignis_server.telemetry.sink.sink import otlp_sink
 from perf.serving import serving, started, tell_started
 
 __all__ = ["SharedHits", "WarmHits", "shared_hits", "warm_hits"]
@@ -174,8 +174,8 @@ async def answer_bare(size: int) -> None:
 
 async def receive() -> None:
     """Receive telemetry until the process is ended."""
-    async with otlp_sink() as received:
-        tell_started(received.port)
+    async with otlp_sink() as sink:
+        tell_started(sink.port)
         await asyncio.Event().wait()
 
 

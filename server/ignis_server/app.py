@@ -1,16 +1,17 @@
 """The composition root: builds the service by hand, top to bottom, in the order of need."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 
+import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from threadpoolctl import threadpool_limits
 
 from ignis.agents.v1 import agent_loader_pb2, agent_loader_pb2_grpc
-from ignis.telemetry.v1 import telemetry_pb2
+from ignis.telemetry.v1 import telemetry_pb2, telemetry_pb2_grpc
 from ignis.workflow.v1 import workflow_pb2
 from ignis_server.agents.answers import ComputedAnswers, CountedAnswers
 from ignis_server.agents.artefacts import KeptArtefacts
@@ -38,12 +39,13 @@ from ignis_server.agents.wire.loading import from_loaded
 from ignis_server.background import background
 from ignis_server.clock import Clock, SystemClock
 from ignis_server.errors import SettingsInvalid
-from ignis_server.rpc.call import Interceptor
 from ignis_server.rpc.server import RpcServer, ServerLimits, Service, check_address, serving
 from ignis_server.rpc.unavailable import unavailable_service
 from ignis_server.settings import Settings
 from ignis_server.signals import Signals
-from ignis_server.telemetry.otel import TelemetrySettings, telemetry
+from ignis_server.telemetry.logs import LogRelay
+from ignis_server.telemetry.running import Telemetry, TelemetrySettings, telemetry
+from ignis_server.telemetry.service import SERVED, TelemetryService
 
 __all__ = ["running"]
 
@@ -55,8 +57,12 @@ TELEMETRY = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[RpcServer]:
+async def running(settings: Settings, logs: LogRelay | None = None) -> AsyncIterator[RpcServer]:
     """Run the whole service until the block ends; what was started ends in reverse.
+
+    Args:
+        settings: What can be set.
+        logs: Is told where log lines go as telemetry; None: nowhere.
 
     Raises:
         SettingsInvalid: No catalog is given.
@@ -68,7 +74,7 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
     clock = SystemClock()
     check_address(settings.listen)
     async with (
-        telemetry(TelemetrySettings(settings.otlp_endpoint, settings.service_name)) as telemetered,
+        telemetry(_telemetry_settings(settings), clock=clock, logs=logs) as telemetered,
         _shared_store(settings, telemetered.signals) as store,
     ):
         signals = telemetered.signals
@@ -108,7 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[RpcServer]:
             # A load multiplies small matrices. On several threads that is no faster, and now and then one of them waits for a
             # core: p99 of a load over 1,185 agents was 20 to 26 ms with numpy's own choice, and 10 to 14 ms with one thread.
             with threadpool_limits(limits=1, user_api="blas"):
-                async with _serving(settings, service, telemetered.rpc, closing) as server:
+                async with _serving(settings, service, telemetered, closing) as server:
                     log.info("server.started", address=server.address)
                     yield server
                     log.info("server.stopping", drain_seconds=settings.drain_seconds)
@@ -146,7 +152,7 @@ def _cache_limits(settings: Settings) -> CacheLimits:
 
 
 def _serving(
-    settings: Settings, agents: AgentLoaderService, telemetry: Interceptor, closing: asyncio.Event
+    settings: Settings, agents: AgentLoaderService, telemetered: Telemetry, closing: asyncio.Event
 ) -> AbstractAsyncContextManager[RpcServer]:
     return serving(
         settings.listen,
@@ -157,9 +163,10 @@ def _serving(
                 standing_methods=(f"/{AGENTS.full_name}/WatchCatalog",),
                 undecoded_methods=(f"/{AGENTS.full_name}/LoadAgents",),
             ),
-            *map(_unavailable, (WORKFLOW, TELEMETRY)),
+            Service(TELEMETRY.full_name, partial(_add_telemetry, telemetered.service)),
+            Service(WORKFLOW.full_name, partial(_add_unavailable, WORKFLOW, ())),
         ),
-        interceptors=(telemetry,),
+        interceptors=telemetered.interceptors,
         limits=ServerLimits(
             max_concurrent_calls=settings.max_concurrent_calls,
             max_watchers=settings.max_watchers,
@@ -169,8 +176,28 @@ def _serving(
     )
 
 
-def _unavailable(service: ServiceDescriptor) -> Service:
-    return Service(service.full_name, lambda server: server.add_generic_rpc_handlers((unavailable_service(service),)))
+def _add_telemetry(service: TelemetryService, server: grpc.aio.Server) -> None:
+    # In this order: the first who knows a method serves it, and the generated code knows all.
+    _add_unavailable(TELEMETRY, SERVED, server)
+    telemetry_pb2_grpc.add_TelemetryServiceServicer_to_server(service, server)
+
+
+def _add_unavailable(service: ServiceDescriptor, served: Sequence[str], server: grpc.aio.Server) -> None:
+    server.add_generic_rpc_handlers((unavailable_service(service, served),))
+
+
+def _telemetry_settings(settings: Settings) -> TelemetrySettings:
+    return TelemetrySettings(
+        destinations=settings.destinations.destinations,
+        folder=settings.outbox_dir,
+        metric_seconds=settings.metric_export_milliseconds / 1e3,
+        durability=settings.outbox_durability,
+        policy=settings.outbox_policy,
+        max_bytes=settings.outbox_bytes,
+        fsync_seconds=settings.outbox_fsync_seconds,
+        drain_seconds=settings.telemetry_drain_seconds,
+        with_old_conventions="rpc/dup" in {each.strip() for each in settings.semconv_opt_in.split(",")},
+    )
 
 
 def _changes(settings: Settings) -> AsyncIterator[None]:

@@ -1,19 +1,20 @@
 """Settings: read from the environment once, checked together, and shown without secrets."""
 
-import re
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ignis_server.agents.cache.redis_url import check_redis_url
 from ignis_server.errors import SettingsInvalid
+from ignis_server.telemetry.delivery.environment import Destinations, destinations_of
+from ignis_server.telemetry.outbox.settings import BoundPolicy, Durability
 
 __all__ = ["Settings"]
 
-ENDPOINT = re.compile(r"https?://[^/\s]+/?")
 SECRETS = frozenset({"redis_url"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -82,33 +83,60 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level of log lines."
     )
-    otlp_endpoint: str | None = Field(
+    outbox_dir: Path = Field(
+        default=Path("~/.local/state/ignis-agents/outbox"),
+        description="Where telemetry is kept until every destination has it; on a local disk. Processes may share it.",
+    )
+    outbox_bytes: int = Field(
+        default=1 << 30, ge=1 << 20, le=1 << 44, description="What may be kept there; then the policy decides."
+    )
+    outbox_policy: BoundPolicy = Field(
+        default=BoundPolicy.SHED,
+        description="At that bound: shed gives up the oldest telemetry and counts it, refuse answers calls with RESOURCE_EXHAUSTED, "
+        "block lets them wait.",
+    )
+    outbox_durability: Durability = Field(
+        default=Durability.STRICT,
+        description="strict: a call is answered when its telemetry survives the end of the process. batched: up to 10 ms later.",
+    )
+    outbox_fsync_seconds: float | None = Field(
         default=None,
-        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
-        description="Where traces and metrics go, by OTLP over gRPC, such as http://localhost:4317. Unset: nowhere.",
+        ge=0.001,
+        le=3_600,
+        description="How often telemetry that was captured just now is forced to disk, for power cuts. Unset: with each batch.",
     )
-    service_name: str = Field(
-        default="ignis-agents", validation_alias="OTEL_SERVICE_NAME", description="The service's name in telemetry."
+    telemetry_drain_seconds: float = Field(
+        default=5.0, ge=0, le=600, description="Time that destinations get for what is left when the server stops."
     )
+    metric_export_milliseconds: int = Field(
+        default=5_000,
+        ge=100,
+        le=3_600_000,
+        validation_alias="OTEL_METRIC_EXPORT_INTERVAL",
+        description="How often metrics are collected, in milliseconds.",
+    )
+    semconv_opt_in: str = Field(
+        default="",
+        validation_alias="OTEL_SEMCONV_STABILITY_OPT_IN",
+        description="rpc/dup among its values: calls also carry what the RPC conventions had before.",
+    )
+    _destinations: Destinations = PrivateAttr(default=Destinations(()))
+
+    @property
+    def destinations(self) -> Destinations:
+        """Where telemetry goes, by OTEL_EXPORTER_OTLP_* and the file that IGNIS_DESTINATIONS names."""
+        return self._destinations
 
     @field_validator("catalog_paths", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
-    @field_validator("otlp_endpoint", "cache_dir", "redis_url", mode="before")
+    @field_validator("cache_dir", "redis_url", "outbox_fsync_seconds", mode="before")
     @classmethod
     def _take_empty_for_unset(cls, value: object) -> object:
         # As OpenTelemetry's specification of environment variables wants it.
         return value or None
-
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _check_endpoint(cls, value: str | None) -> str | None:
-        if value is not None and not ENDPOINT.fullmatch(value):
-            message = "must be a URL of a host, such as http://localhost:4317"
-            raise ValueError(message)
-        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -117,7 +145,7 @@ class Settings(BaseSettings):
             check_redis_url(value.get_secret_value())
         return value
 
-    @field_validator("cache_dir")
+    @field_validator("cache_dir", "outbox_dir")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else None
@@ -138,10 +166,19 @@ class Settings(BaseSettings):
         Raises:
             SettingsInvalid: Something is wrong; all mistakes at once.
         """
+        there = {name: value for name, value in given.items() if value is not None}
+        mistakes: list[str] = []
         try:
-            settings = cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+            destinations = destinations_of({**os.environ, **{name: str(value) for name, value in there.items()}})
+        except SettingsInvalid as error:
+            mistakes += error.mistakes
+        try:
+            settings = cls(**there)  # type: ignore[arg-type]  # pydantic checks them
         except ValidationError as error:
-            raise SettingsInvalid(tuple(_mistake(each) for each in error.errors())) from error
+            mistakes += map(_mistake, error.errors())
+        if mistakes:
+            raise SettingsInvalid(tuple(mistakes))
+        settings._destinations = destinations
         settings.check_exposure()
         return settings
 

@@ -72,7 +72,7 @@ async def test_a_list_that_is_piped_cuts_nothing(tmp_path: Path) -> None:
         (["load", "x", "--server", "127.0.0.1:99999"], "'127.0.0.1:99999' is not HOST:PORT"),
         (["demo", "--brief", "/nowhere/brief.md"], "is no file"),
         (["catalog", "lint", "{tmp}"], "it holds no file"),
-        (["serve", "--catalog", "{tmp}", "--otlp-endpoint", "nonsense"], "must be a URL of a host"),
+        (["serve", "--catalog", "{tmp}", "--otlp-endpoint", "http://host:4317/path"], "gRPC has no use for a path"),
     ],
 )
 async def test_what_cannot_be_done_is_told(tmp_path: Path, arguments: list[str], complaint: str) -> None:

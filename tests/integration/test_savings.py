@@ -11,7 +11,8 @@ from ignis_client import IgnisClient, Loaded, TokenPrices
 from ignis_client.errors import AgentNotFound
 from ignis_server.app import running
 from ignis_server.settings import Settings
-from ignis_server.telemetry.sink import Received, otlp_sink
+from ignis_server.telemetry.sink.received import Received
+from ignis_server.telemetry.sink.sink import otlp_sink
 from support.recount import recount
 
 BASELINES = ("load_all", "index_only", "cached_load_all")
@@ -68,14 +69,17 @@ def exported(received: Received) -> dict[str, float]:
     return found
 
 
-async def test_what_answers_and_metrics_say_is_saved_is_what_a_recount_gives(small_catalog: Path) -> None:
+async def test_what_answers_and_metrics_say_is_saved_is_what_a_recount_gives(
+    small_catalog: Path, tmp_path: Path
+) -> None:
     usual, dear = (0.1, 1.25), (0.5, 2.0)
     total: Counter[str] = Counter()
-    async with asyncio.timeout(60), otlp_sink() as received:
+    async with asyncio.timeout(60), otlp_sink() as sink:
         settings = Settings.read(
             catalog_paths=(small_catalog,),
             listen="127.0.0.1:0",
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}",
+            outbox_dir=tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.port}",
         )
         async with running(settings) as server, IgnisClient(server.address) as ignis:
             catalog = await counted(ignis)
@@ -96,6 +100,7 @@ async def test_what_answers_and_metrics_say_is_saved_is_what_a_recount_gives(sma
             with pytest.raises(AgentNotFound):
                 await ignis.load_agents(required_agents=["nobody"])
 
+    received = sink.received
     assert exported(received) == dict(total)
     answers = {attributes: count for (name, attributes), count in received.numbers.items() if name.endswith(".answers")}
     assert sum(answers.values()) == 9

@@ -23,23 +23,39 @@ def test_a_flag_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_opentelemetrys_own_variables_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317")
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "agents-eu")
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "2000")
 
     settings = Settings.read()
 
-    assert (settings.otlp_endpoint, settings.service_name) == ("http://collector:4317", "agents-eu")
+    (destination,) = settings.destinations.destinations
+    assert {route.endpoint for route in destination.routes.values()} == {"collector:4317"}
+    assert settings.metric_export_milliseconds == 2_000
+
+
+def test_a_flag_comes_before_opentelemetrys_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317")
+
+    (destination,) = Settings.read(OTEL_EXPORTER_OTLP_ENDPOINT="http://other:4317").destinations.destinations
+
+    assert {route.endpoint for route in destination.routes.values()} == {"other:4317"}
 
 
 def test_all_mistakes_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IGNIS_LISTEN", "nonsense")
     monkeypatch.setenv("IGNIS_DRAIN_SECONDS", "-1")
     monkeypatch.setenv("IGNIS_LOG_LEVEL", "loud")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317/path")
 
     with pytest.raises(SettingsInvalid) as caught:
         Settings.read()
 
-    assert [mistake.partition(":")[0] for mistake in caught.value.mistakes] == ["listen", "drain_seconds", "log_level"]
-    assert "'nonsense' is refused" in caught.value.mistakes[0]
+    assert [mistake.partition(":")[0] for mistake in caught.value.mistakes] == [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "listen",
+        "drain_seconds",
+        "log_level",
+    ]
+    assert "'nonsense' is refused" in caught.value.mistakes[1]
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "10.0.0.7:50051", "example.org:50051"])
@@ -58,4 +74,4 @@ def test_loopback_needs_no_leave(listen: str) -> None:
 def test_an_empty_endpoint_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
-    assert Settings.read().otlp_endpoint is None
+    assert Settings.read().destinations.destinations == ()

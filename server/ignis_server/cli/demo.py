@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -17,7 +18,8 @@ from ignis_server.cli.logs import configure_logs
 from ignis_server.cli.tables import print_loaded
 from ignis_server.errors import CatalogUnusable
 from ignis_server.settings import Settings
-from ignis_server.telemetry.sink import Received, otlp_sink
+from ignis_server.telemetry.sink.received import Received
+from ignis_server.telemetry.sink.sink import otlp_sink
 
 __all__ = ["demo"]
 
@@ -45,16 +47,18 @@ def demo(
     if not text.is_file():
         raise typer.BadParameter(f"{text} is no file: run the demo in a checkout, or say --brief")
     configure_logs("warning")
-    is_true = asyncio.run(_demo(new_console(), directory, read_brief(text), budget))
+    with TemporaryDirectory(prefix="ignis-demo-") as outbox:
+        is_true = asyncio.run(_demo(new_console(), directory, read_brief(text), budget, Path(outbox)))
     raise typer.Exit(0 if is_true else 1)
 
 
-async def _demo(console: Console, directory: Path, brief: str, budget_tokens: int) -> bool:
-    async with otlp_sink() as received:
+async def _demo(console: Console, directory: Path, brief: str, budget_tokens: int, outbox: Path) -> bool:
+    async with otlp_sink() as sink:
         settings = Settings.read(
             catalog_paths=(directory,),
             listen="127.0.0.1:0",
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.port}",
+            outbox_dir=outbox,
         )
         console.print(f"[bold]1.[/] Compiling the catalog in {escape(str(directory))} …", highlight=False)
         async with running(settings) as server, IgnisClient(server.address) as ignis:
@@ -70,17 +74,23 @@ async def _demo(console: Console, directory: Path, brief: str, budget_tokens: in
             again = await ignis.load_agents(brief, budget_tokens=budget_tokens)
             print_loaded(console, loaded)
         # The server has stopped, and has sent what was left of its telemetry before that.
-        return _check(console, loaded, again, received, calls=3)
+        return _check(console, loaded, again, sink.received, calls=3)
 
 
 def _check(console: Console, loaded: Loaded, again: Loaded, received: Received, *, calls: int) -> bool:
     (recounted,) = load_o200k_base().count([loaded.text])
     spans = received.spans.total()
+    batches = sum(map(len, received.batches.values()))
+    gaps = [sequence for outbox_id in received.batches for sequence in received.gaps(outbox_id)]
     claims = (
         (recounted == loaded.bundle.tokens, f"a recount of the bundle's text gives {recounted:,} tokens, as announced"),
         (again.text == loaded.text, f"the same request gave the same bytes again, {loaded.bundle.digest[:19]}…"),
         (spans == calls, f"telemetry: {calls} calls, {spans} spans delivered over OTLP, {calls - spans} lost"),
         (bool(received.points["ignis.load.tokens"]), f"telemetry: {len(received.points)} metrics delivered over OTLP"),
+        (
+            not gaps and not received.corrupt,
+            f"telemetry: {batches} batches, numbered without a gap, each with the content that its digest tells",
+        ),
     )
     console.print("[bold]3.[/] Checking what was claimed:")
     for holds, claim in claims:

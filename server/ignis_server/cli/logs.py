@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import Processor
 
 __all__ = ["configure_logs"]
 
@@ -11,14 +12,20 @@ __all__ = ["configure_logs"]
 TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
-def configure_logs(level: str) -> None:
-    """Write log lines to standard error: in colour to a terminal, as JSON to anything else."""
+def configure_logs(level: str, relay: Processor | None = None) -> None:
+    """Write log lines to standard error: in colour to a terminal, as JSON to anything else.
+
+    Args:
+        level: The least level of lines.
+        relay: Sees each line before it is written, and may add to it.
+    """
     is_terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if relay is None else [relay]),
             *([] if is_terminal else [TRACEBACKS]),
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
             if is_terminal

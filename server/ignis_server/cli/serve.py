@@ -6,14 +6,19 @@ import signal
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 import uvloop
 
 from ignis_server.app import running
 from ignis_server.cli.logs import configure_logs
+from ignis_server.clock import SystemClock
 from ignis_server.settings import Settings
+from ignis_server.telemetry.logs import LogRelay
 
 __all__ = ["serve"]
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -43,16 +48,19 @@ def serve(
         insecure=insecure,
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_endpoint,
     )
-    configure_logs(settings.log_level)
-    uvloop.run(_serve_until_told(settings))
+    logs = LogRelay(SystemClock())
+    configure_logs(settings.log_level, logs)
+    for warning in settings.destinations.warnings:
+        log.warning("settings.passed_over", why=warning)
+    uvloop.run(_serve_until_told(settings, logs))
 
 
-async def _serve_until_told(settings: Settings) -> None:
+async def _serve_until_told(settings: Settings, logs: LogRelay) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with running(settings):
+    async with running(settings, logs):
         # What is here by now stays to the end. Looked through for garbage again and again, it would cost a twentieth of the
         # time, and every few thousand calls a pause of 40 to 65 ms.
         gc.collect()

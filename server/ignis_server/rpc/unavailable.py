@@ -1,6 +1,6 @@
 """Services that are part of the API and not served yet: every method says so, with a reason."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, NoReturn
 
 import grpc
@@ -12,10 +12,11 @@ from ignis_server.errors import MethodUnavailable
 __all__ = ["unavailable_service"]
 
 
-def unavailable_service(service: ServiceDescriptor) -> grpc.GenericRpcHandler:
-    """Return handlers that answer UNIMPLEMENTED to every method of a service."""
+def unavailable_service(service: ServiceDescriptor, served: Collection[str] = ()) -> grpc.GenericRpcHandler:
+    """Return handlers that answer UNIMPLEMENTED to every method of a service, but for those that are served."""
+    methods = [method for method in service.methods if method.name not in served]
     return grpc.method_handlers_generic_handler(
-        service.full_name, {method.name: _handler(service, method) for method in service.methods}
+        service.full_name, {method.name: _handler(service, method) for method in methods}
     )
 
 

@@ -5,24 +5,21 @@ differs between two calls of one method that end the same way are two ids and tw
 """
 
 import struct
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+import grpc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from ignis_server.telemetry.otlp import length_delimited
+from ignis_server.telemetry.otlp import FIELD_2, length_delimited
 
-__all__ = ["CallEnd", "FinishedCall", "encode_calls"]
+__all__ = ["CallEnd", "FinishedCall", "attributes_of", "encode_attributes", "encode_span"]
 
-# Tags of OTLP's fields (trace.proto): a number of 3 bits tells how long what follows is.
-TRACE_ID, SPAN_ID, PARENT_ID = b"\x0a\x10", b"\x12\x08", b"\x22\x08"
+# Tags of a span's fields (trace.proto): a number of 3 bits tells how long what follows is.
+TRACE_ID, SPAN_ID, PARENT_ID, ATTRIBUTE = b"\x0a\x10", b"\x12\x08", b"\x22\x08", b"\x4a"
 TIMES = struct.Struct("<cQcQ")
 START, END = b"\x39", b"\x41"
-SPANS_OF_SCOPE, SCOPES_OF_RESOURCE, RESOURCES_OF_REQUEST = b"\x12", b"\x12", b"\x0a"
 # Kinds of ends are few: methods times codes. What is beyond is encoded anew each time.
 MAX_ENDS = 1_024
 
@@ -37,7 +34,10 @@ class CallEnd(NamedTuple):
 
 
 class FinishedCall(NamedTuple):
-    """A call that is over: its ids (that of the parent may be empty), its times since the epoch, and its end."""
+    """A call that is over.
+
+    Its ids (that of the parent may be empty), its times since the epoch, its end, and what else is said of it, encoded.
+    """
 
     trace_id: bytes
     span_id: bytes
@@ -45,31 +45,62 @@ class FinishedCall(NamedTuple):
     began_ns: int
     ended_ns: int
     end: CallEnd
+    attributes: bytes = b""
 
 
-def encode_calls(calls: Iterable[FinishedCall], resource: Resource, scope: InstrumentationScope) -> bytes:
-    """Return calls as the bytes of an ExportTraceServiceRequest."""
-    spans = b"".join(length_delimited(SPANS_OF_SCOPE, _encoded(call)) for call in calls)
-    of_scope = ScopeSpans(scope=scope).SerializeToString() + spans
-    of_resource = ResourceSpans(resource=resource).SerializeToString() + length_delimited(SCOPES_OF_RESOURCE, of_scope)
-    return ExportTraceServiceRequest().SerializeToString() + length_delimited(RESOURCES_OF_REQUEST, of_resource)
+def encode_span(call: FinishedCall, *, with_old: bool = False) -> bytes:
+    """Return a call as an item of a batch of traces: a span as field 2 of a ScopeSpans.
 
-
-def _encoded(call: FinishedCall) -> bytes:
+    Fields stand in the order of their numbers, as all libraries write them. So what a collector decodes and encodes again is the
+    same to the byte, and the digest of the batch holds.
+    """
     parent = PARENT_ID + call.parent_id if call.parent_id else b""
     times = TIMES.pack(START, call.began_ns, END, call.ended_ns)
-    return b"".join((TRACE_ID, call.trace_id, SPAN_ID, call.span_id, parent, times, _rest(call.end)))
+    name, attributes, status = _parts(call.end, with_old)
+    ids = (TRACE_ID, call.trace_id, SPAN_ID, call.span_id, parent)
+    return length_delimited(FIELD_2, b"".join((*ids, name, times, attributes, call.attributes, status)))
+
+
+def encode_attributes(attributes: dict[str, str | int | bool]) -> bytes:
+    """Return attributes as fields of a span."""
+    return b"".join(
+        length_delimited(ATTRIBUTE, KeyValue(key=key, value=_value(value)).SerializeToString())
+        for key, value in attributes.items()
+    )
+
+
+def attributes_of(end: CallEnd, *, with_old: bool = False) -> dict[str, str | int | bool]:
+    """Return the attributes by which conventions tell calls apart; the old ones, too, where they are asked for."""
+    attributes: dict[str, str | int | bool] = {
+        "rpc.system.name": "grpc",
+        "rpc.method": end.method,
+        "rpc.response.status_code": end.code,
+    }
+    if end.error_type:
+        attributes["error.type"] = end.error_type
+    if with_old:
+        # The old rpc.method, without its service, has given its name to the new one.
+        code: int = grpc.StatusCode[end.code].value[0]
+        service = end.method.rpartition("/")[0]
+        attributes |= {"rpc.system": "grpc", "rpc.service": service, "rpc.grpc.status_code": code}
+    return attributes
 
 
 @lru_cache(MAX_ENDS)
-def _rest(end: CallEnd) -> bytes:
-    """Return what all calls that end so have in common."""
-    attributes = {"rpc.system.name": "grpc", "rpc.method": end.method, "rpc.response.status_code": end.code}
-    if end.error_type:
-        attributes["error.type"] = end.error_type
-    return Span(
-        name=end.method,
-        kind=Span.SPAN_KIND_SERVER,
-        attributes=[KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in attributes.items()],
-        status=Status(code=Status.STATUS_CODE_ERROR) if end.is_fault else None,
-    ).SerializeToString()
+def _parts(end: CallEnd, with_old: bool) -> tuple[bytes, bytes, bytes]:  # noqa: FBT001 - cached by place
+    """Return what all calls that end so have in common: name and kind, attributes, status."""
+    return (
+        Span(name=end.method, kind=Span.SPAN_KIND_SERVER).SerializeToString(),
+        encode_attributes(attributes_of(end, with_old=with_old)),
+        Span(status=Status(code=Status.STATUS_CODE_ERROR)).SerializeToString() if end.is_fault else b"",
+    )
+
+
+def _value(value: str | int | bool) -> AnyValue:  # noqa: FBT001 - a value, no option
+    match value:
+        case bool():
+            return AnyValue(bool_value=value)
+        case int():
+            return AnyValue(int_value=value)
+        case str():
+            return AnyValue(string_value=value)

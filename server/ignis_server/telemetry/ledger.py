@@ -5,13 +5,23 @@ metrics are exported, as whole numbers, and leave as counters that are observed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import Observation
 
+from ignis_server.signal_table import (
+    LOAD_AGENTS,
+    LOAD_ANSWERS,
+    LOAD_BASELINE_TOKENS,
+    LOAD_NEEDS,
+    LOAD_NEW_TOKENS,
+    LOAD_SAVED_TOKENS,
+    LOAD_TOKENS,
+)
 from ignis_server.signals import BundleCounts, LoadAnswered
+from ignis_server.telemetry.instruments import Instruments
 
 __all__ = ["Ledger"]
 
@@ -23,7 +33,7 @@ BASELINES = ("load_all", "index_only", "cached_load_all")
 class Ledger:
     """Sums over all loads that were answered."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, instruments: Instruments) -> None:
         # Figures and how often they were given, by outcome and by identity: an answer that is found again has the same.
         self._tally: dict[tuple[str, int], list[Any]] = {}
         self._lock = Lock()
@@ -35,37 +45,14 @@ class Ledger:
         self._loaded_tokens = 0
         self._baseline_tokens = dict.fromkeys(BASELINES, 0)
         self._saved_tokens = dict.fromkeys(BASELINES, 0)
-        meter.create_observable_counter(
-            "ignis.load.answers",
-            [self._observed_answers],
-            unit="{answer}",
-            description="Loads that were answered, by where the answer came from and whether it is an error.",
-        )
-        for name, unit, description, read in (
-            ("agents", "{agent}", "Agents sent in bundles.", lambda: self._agents),
-            ("new_tokens", "{token}", "Tokens sent in bundles.", lambda: self._new_tokens),
-            ("tokens", "{token}", "Tokens of bundles and of what callers held.", lambda: self._loaded_tokens),
-        ):
-            meter.create_observable_counter(f"ignis.load.{name}", [_observed(read)], unit=unit, description=description)
-        meter.create_observable_counter(
-            "ignis.load.needs",
-            [self._observed_needs],
-            unit="{need}",
-            description="Needs of briefs, by whether an agent answers them.",
-        )
-        meter.create_observable_counter(
-            "ignis.load.baseline_tokens",
-            [_observed_by_baseline(self._baseline_tokens)],
-            unit="{token}",
-            description="Tokens that other ways of loading would have cost; weighted by price where a cache is involved.",
-        )
-        # Down as well as up: what costs more than the baseline saves less than nothing.
-        meter.create_observable_up_down_counter(
-            "ignis.load.saved_tokens",
-            [_observed_by_baseline(self._saved_tokens)],
-            unit="{token}",
-            description="Tokens saved against other ways of loading.",
-        )
+        # The answers are read first, which sums up what the others read.
+        instruments.observe(LOAD_ANSWERS, self._observed_answers)
+        instruments.observe(LOAD_AGENTS, lambda: [Observation(self._agents)])
+        instruments.observe(LOAD_NEW_TOKENS, lambda: [Observation(self._new_tokens)])
+        instruments.observe(LOAD_TOKENS, lambda: [Observation(self._loaded_tokens)])
+        instruments.observe(LOAD_NEEDS, self._observed_needs)
+        instruments.observe(LOAD_BASELINE_TOKENS, lambda: _by_baseline(self._baseline_tokens))
+        instruments.observe(LOAD_SAVED_TOKENS, lambda: _by_baseline(self._saved_tokens))
 
     def enter(self, signal: LoadAnswered) -> None:
         """Count an answer; the same figures, found again in a cache, are counted together."""
@@ -106,23 +93,19 @@ class Ledger:
             self._baseline_tokens[name] += times * baseline
             self._saved_tokens[name] += times * (baseline - bundle)
 
-    def _observed_answers(self, _: CallbackOptions) -> Iterable[Observation]:
+    def _observed_answers(self) -> Iterable[Observation]:
         self.sum_up()
         return [
             Observation(count, {"ignis.cache.outcome": outcome, "ignis.refused": refused})
             for (outcome, refused), count in self._answers.items()
         ]
 
-    def _observed_needs(self, _: CallbackOptions) -> Iterable[Observation]:
+    def _observed_needs(self) -> Iterable[Observation]:
         return [
             Observation(self._needs - self._unanswered_needs, {"ignis.answered": True}),
             Observation(self._unanswered_needs, {"ignis.answered": False}),
         ]
 
 
-def _observed(read: Callable[[], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    return lambda _: [Observation(read())]
-
-
-def _observed_by_baseline(sums: dict[str, int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    return lambda _: [Observation(total, {"ignis.baseline": name}) for name, total in sums.items()]
+def _by_baseline(sums: dict[str, int]) -> Iterable[Observation]:
+    return [Observation(total, {"ignis.baseline": name}) for name, total in sums.items()]

@@ -14,7 +14,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from ignis_server.telemetry.model import Batch, Signal
-from ignis_server.telemetry.otlp import batch_headers, export_request, length_delimited
+from ignis_server.telemetry.otlp import batch_headers, export_request, fields_of, length_delimited
 
 SCOPE = InstrumentationScope(name="ignis_server")
 SERVICE = KeyValue(key="service.name", value=AnyValue(string_value="ignis"))
@@ -87,3 +87,16 @@ def test_fields_of_every_length_are_read_back(length: int) -> None:
     name = b"\x2a"
 
     assert Span.FromString(length_delimited(name, b"x" * length)).name == "x" * length
+
+
+def test_fields_are_taken_apart_as_they_were_put_together() -> None:
+    fields = [(1, b"a"), (2, b""), (15, b"x" * 300), (1, b"b")]
+    message = b"".join(length_delimited(bytes([number << 3 | 2]), content) for number, content in fields)
+
+    assert list(fields_of(message)) == fields
+
+
+@pytest.mark.parametrize("message", [b"\x08\x01", b"\x0a\x02a", b"\x0a", b"\x80"])
+def test_what_is_no_message_of_such_fields_is_refused(message: bytes) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        list(fields_of(message))
