@@ -74,7 +74,7 @@ async def child(scenario: str, root: Path, *arguments: object) -> AsyncIterator[
         scenario,
         str(root),
         *map(str, arguments),
-        env=os.environ | {"PYTHONPATH": str(TESTS)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         limit=1 << 24,
@@ -359,7 +359,8 @@ async def test_what_a_dead_process_left_is_taken_over_shipped_and_removed(tmp_pa
 
         await outbox.adopt()
         await outbox.commit()
-        box = await anext(adopted)
+        async with asyncio.timeout(10):
+            box = await anext(adopted)
 
         batches = await all_batches(box)
         assert box.outbox_id == dead_id
