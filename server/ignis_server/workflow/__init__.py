@@ -1,0 +1,1 @@
+"""Workflow: definitions of what several agents do together, and the runs of them."""
