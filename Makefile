@@ -63,8 +63,9 @@ fix: $(VENV)/.test ## Format, and mend what the linters can mend
 	$(BIN)/buf format --write
 
 .PHONY: gen
-gen: $(VENV)/.test ## Generate the Python stubs from protos/
+gen: $(VENV)/.test ## Generate the Python stubs from protos/, and the JSON Schema of workflows
 	@$(MAKE) --no-print-directory stubs PYTHON=$(CURDIR)/$(BIN)/python
+	@$(BIN)/ignis workflow schema > docs/workflow.schema.json
 
 .PHONY: stubs
 stubs: # As gen, with the PYTHON and into the OUT that are given; protoc finds its plugins beside that Python.

@@ -24,6 +24,7 @@ __all__ = [
     "TeamNotFound",
     "TooManyWatchers",
     "Violation",
+    "WorkflowsUnusable",
 ]
 
 MAX_SHOWN_AGENTS = 3
@@ -176,6 +177,14 @@ class CatalogUnusable(IgnisError):
     def __init__(self, path: Path, fact: str, remedy: str) -> None:
         self.path = path
         super().__init__(f"catalog {path}: {fact}; {remedy}")
+
+
+class WorkflowsUnusable(IgnisError):
+    """A path that workflows cannot be read from: missing, unreadable, or without any."""
+
+    def __init__(self, path: Path, fact: str, remedy: str) -> None:
+        self.path = path
+        super().__init__(f"workflows {path}: {fact}; {remedy}")
 
 
 class ShuttingDown(IgnisError):

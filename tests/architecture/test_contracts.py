@@ -57,6 +57,12 @@ def test_committed_stubs_are_those_that_the_protos_give(tmp_path: Path) -> None:
     assert [str(path) for path in generated if generated[path] != committed[path]] == []
 
 
+def test_the_published_schema_of_workflows_is_the_one_that_they_are_read_by() -> None:
+    result = run(BIN / "ignis", "workflow", "schema")
+
+    assert result.stdout == (ROOT / "docs" / "workflow.schema.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("module", "readers"), [("os.environ", ["settings.py"]), ("os.getenv", [])])
 def test_the_environment_is_read_in_one_place(module: str, readers: list[str]) -> None:
     found = [path.name for path in (ROOT / "server").rglob("*.py") if module in path.read_text(encoding="utf-8")]

@@ -2,6 +2,10 @@
 
 import os
 
-NEEDED = {"test_real_catalogs.py": "IGNIS_CATALOGS", "test_selection.py": "IGNIS_BENCHMARKS"}
+NEEDED = {
+    "test_bmad_workflows.py": "IGNIS_CATALOGS",
+    "test_real_catalogs.py": "IGNIS_CATALOGS",
+    "test_selection.py": "IGNIS_BENCHMARKS",
+}
 
 collect_ignore = [name for name, variable in NEEDED.items() if variable not in os.environ]

@@ -8,7 +8,7 @@ import typer
 
 from ignis_client import IgnisError as CallError
 from ignis_client.errors import Unavailable
-from ignis_server.cli import catalog, demo, health, load, serve
+from ignis_server.cli import catalog, demo, health, load, serve, workflow
 from ignis_server.errors import IgnisError, SettingsInvalid
 
 __all__ = ["main"]
@@ -40,6 +40,7 @@ def options(
 
 
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(workflow.app, name="workflow")
 app.command()(serve.serve)
 app.command()(load.load)
 app.command()(health.health)

@@ -22,7 +22,9 @@ __all__ = ["DOMAIN", "NEVER_SENT", "TABLE", "Failure", "failure_of", "new_error_
 DOMAIN = "ignis"
 
 # Errors that end the process at start-up or a command of the CLI, and never meet a caller.
-NEVER_SENT = frozenset({errors.AddressUnusable, errors.CatalogUnusable, errors.SettingsInvalid})
+NEVER_SENT = frozenset(
+    {errors.AddressUnusable, errors.CatalogUnusable, errors.SettingsInvalid, errors.WorkflowsUnusable}
+)
 
 DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
