@@ -143,7 +143,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The lease has gone to another worker, or the run has ended: drop the work.
 
     Code: FAILED_PRECONDITION.
-    Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2"}
+    Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2", "worker_id": "w-1",
+    "state": "working"}
     """
     ERROR_REASON_INPUT_ALREADY_RESOLVED: _ErrorReason.ValueType  # 46
     """Somebody else has answered already, in another way.
@@ -358,7 +359,8 @@ ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 45
 """The lease has gone to another worker, or the run has ended: drop the work.
 
 Code: FAILED_PRECONDITION.
-Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2"}
+Example: {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2", "worker_id": "w-1",
+"state": "working"}
 """
 ERROR_REASON_INPUT_ALREADY_RESOLVED: ErrorReason.ValueType  # 46
 """Somebody else has answered already, in another way.

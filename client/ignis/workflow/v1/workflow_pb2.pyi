@@ -127,7 +127,9 @@ class _EffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Effect.ValueTy
     EFFECT_IDEMPOTENT: _Effect.ValueType  # 2
     """It changes something, and doing it twice is as doing it once."""
     EFFECT_ONCE: _Effect.ValueType  # 3
-    """It must not be done twice. If it is unknown whether an attempt took effect, a person decides."""
+    """It must not be done twice, and never is without a person's word. If it is unknown whether an
+    attempt took effect, a person decides.
+    """
 
 class Effect(_Effect, metaclass=_EffectEnumTypeWrapper):
     """Effect says what doing a step twice would do to the world outside."""
@@ -139,8 +141,50 @@ EFFECT_NONE: Effect.ValueType  # 1
 EFFECT_IDEMPOTENT: Effect.ValueType  # 2
 """It changes something, and doing it twice is as doing it once."""
 EFFECT_ONCE: Effect.ValueType  # 3
-"""It must not be done twice. If it is unknown whether an attempt took effect, a person decides."""
+"""It must not be done twice, and never is without a person's word. If it is unknown whether an
+attempt took effect, a person decides.
+"""
 Global___Effect: _TypeAlias = Effect  # noqa: Y015
+
+class _InputType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InputTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INPUT_TYPE_UNSPECIFIED: _InputType.ValueType  # 0
+    """Not stated; never in a response."""
+    INPUT_TYPE_TEXT: _InputType.ValueType  # 1
+    """A text."""
+    INPUT_TYPE_NUMBER: _InputType.ValueType  # 2
+    """A number."""
+    INPUT_TYPE_BOOLEAN: _InputType.ValueType  # 3
+    """True or false."""
+    INPUT_TYPE_LIST: _InputType.ValueType  # 4
+    """A list."""
+    INPUT_TYPE_OBJECT: _InputType.ValueType  # 5
+    """An object."""
+    INPUT_TYPE_ANY: _InputType.ValueType  # 6
+    """Any value."""
+
+class InputType(_InputType, metaclass=_InputTypeEnumTypeWrapper):
+    """InputType says what an input must be, in the words of JSON."""
+
+INPUT_TYPE_UNSPECIFIED: InputType.ValueType  # 0
+"""Not stated; never in a response."""
+INPUT_TYPE_TEXT: InputType.ValueType  # 1
+"""A text."""
+INPUT_TYPE_NUMBER: InputType.ValueType  # 2
+"""A number."""
+INPUT_TYPE_BOOLEAN: InputType.ValueType  # 3
+"""True or false."""
+INPUT_TYPE_LIST: InputType.ValueType  # 4
+"""A list."""
+INPUT_TYPE_OBJECT: InputType.ValueType  # 5
+"""An object."""
+INPUT_TYPE_ANY: InputType.ValueType  # 6
+"""Any value."""
+Global___InputType: _TypeAlias = InputType  # noqa: Y015
 
 class _InputKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -282,10 +326,15 @@ class Definition(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     REQUIRED_INPUTS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique; the path of its file without suffix, and with "#" and a name where a file holds several."""
     digest: _builtins.str
-    """"sha256:" and the hexadecimal SHA-256 of its content. A run keeps the content it began with."""
+    """"sha256:" and the hexadecimal SHA-256 of the definition as it was read: it changes with what the
+    file means. A run keeps the content it began with.
+    """
     name: _builtins.str
     """The author's name for it."""
     description: _builtins.str
@@ -298,6 +347,18 @@ class Definition(_message.Message):
     def required_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the inputs that a run must be given."""
 
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputDefinition]:
+        """Everything that a run may be given."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words to find it by."""
+
+    @_builtins.property
+    def guidance(self) -> _containers.RepeatedCompositeFieldContainer[Global___Guidance]:
+        """Advice that its author gives beside the steps. Nobody executes it. Not in lists."""
+
     def __init__(
         self,
         *,
@@ -307,20 +368,113 @@ class Definition(_message.Message):
         description: _builtins.str = ...,
         steps: _abc.Iterable[Global___StepDefinition] | None = ...,
         required_inputs: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[Global___InputDefinition] | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        guidance: _abc.Iterable[Global___Guidance] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "digest", b"digest", "id", b"id", "name", b"name", "required_inputs", b"required_inputs", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "digest", b"digest", "guidance", b"guidance", "id", b"id", "inputs", b"inputs", "name", b"name", "required_inputs", b"required_inputs", "steps", b"steps", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Definition: _TypeAlias = Definition  # noqa: Y015
 
 @_typing.final
+class InputDefinition(_message.Message):
+    """InputDefinition is a value that a run is given when it starts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Unique in its workflow."""
+    type: Global___InputType.ValueType
+    """What it must be."""
+    description: _builtins.str
+    """What it is for; may be empty."""
+    @_builtins.property
+    def default_value(self) -> _struct_pb2.Value:
+        """What holds where nothing is given; absent where it is required."""
+
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only texts that it may be; empty: any."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: Global___InputType.ValueType = ...,
+        description: _builtins.str = ...,
+        default_value: _struct_pb2.Value | None = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_value", b"_default_value", "default_value", b"default_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_value", b"_default_value", "choices", b"choices", "default_value", b"default_value", "description", b"description", "name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__default_value: _TypeAlias = _typing.Literal["default_value"]  # noqa: Y015
+    _WhichOneofArgType__default_value: _TypeAlias = _typing.Literal["_default_value", b"_default_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_value) -> _WhichOneofReturnType__default_value | None: ...
+
+Global___InputDefinition: _TypeAlias = InputDefinition  # noqa: Y015
+
+@_typing.final
+class Guidance(_message.Message):
+    """Guidance is advice, such as when to use a workflow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it is about."""
+    text: _builtins.str
+    """The advice."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Guidance: _TypeAlias = Guidance  # noqa: Y015
+
+@_typing.final
 class StepDefinition(_message.Message):
     """StepDefinition is one step of a workflow."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class InputsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     ID_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
@@ -335,10 +489,17 @@ class StepDefinition(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
+    SELECTS_AGENT_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    IS_MILESTONE_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    APPROVAL_PROMPT_FIELD_NUMBER: _builtins.int
+    APPROVAL_TIMEOUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique in its workflow."""
     agent: _builtins.str
-    """The agent that does it: an id or unique name. Empty where the loader chooses."""
+    """The agent that does it: an id or unique name. Empty where the loader chooses, or none is wanted."""
     instruction: _builtins.str
     """What the agent is to do."""
     when: _builtins.str
@@ -351,6 +512,14 @@ class StepDefinition(_message.Message):
     """Whether the run goes on if it cannot be done."""
     effect: Global___Effect.ValueType
     """What doing it twice would do."""
+    executor: _builtins.str
+    """What must do it, such as "echo": a worker offers it as a capability. Empty: any worker."""
+    selects_agent: _builtins.bool
+    """Whether the loader chooses the agent when the step is claimed."""
+    is_milestone: _builtins.bool
+    """Whether nobody does it: it says that a point was reached, and ends at once."""
+    approval_prompt: _builtins.str
+    """What a person is asked who approves its output; may be empty."""
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the steps that must have ended before."""
@@ -371,6 +540,22 @@ class StepDefinition(_message.Message):
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Abilities that a worker must have to claim it; empty: any worker may."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """What a person is asked, whose answer is the step's output under the name "answer". No worker does
+        such a step.
+        """
+
+    @_builtins.property
+    def inputs(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What its worker is given: names, each with an expression. Empty: the workflow's inputs and the
+        outputs of the steps that it needs.
+        """
+
+    @_builtins.property
+    def approval_timeout(self) -> _duration_pb2.Duration:
+        """How long an approval is waited for before the step fails; absent: for ever."""
+
     def __init__(
         self,
         *,
@@ -387,18 +572,72 @@ class StepDefinition(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         outputs: _abc.Iterable[_builtins.str] | None = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        executor: _builtins.str = ...,
+        selects_agent: _builtins.bool = ...,
+        question: Global___Question | None = ...,
+        is_milestone: _builtins.bool = ...,
+        inputs: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        approval_prompt: _builtins.str = ...,
+        approval_timeout: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_question", b"_question", "approval_timeout", b"approval_timeout", "question", b"question", "retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "capabilities", b"capabilities", "effect", b"effect", "for_each", b"for_each", "id", b"id", "instruction", b"instruction", "needs", b"needs", "optional", b"optional", "outputs", b"outputs", "requires_approval", b"requires_approval", "retry", b"retry", "timeout", b"timeout", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_question", b"_question", "agent", b"agent", "approval_prompt", b"approval_prompt", "approval_timeout", b"approval_timeout", "capabilities", b"capabilities", "effect", b"effect", "executor", b"executor", "for_each", b"for_each", "id", b"id", "inputs", b"inputs", "instruction", b"instruction", "is_milestone", b"is_milestone", "needs", b"needs", "optional", b"optional", "outputs", b"outputs", "question", b"question", "requires_approval", b"requires_approval", "retry", b"retry", "selects_agent", b"selects_agent", "timeout", b"timeout", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__question: _TypeAlias = _typing.Literal["question"]  # noqa: Y015
+    _WhichOneofArgType__question: _TypeAlias = _typing.Literal["_question", b"_question"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__question) -> _WhichOneofReturnType__question | None: ...
 
 Global___StepDefinition: _TypeAlias = StepDefinition  # noqa: Y015
 
 @_typing.final
+class Question(_message.Message):
+    """Question is what a step asks a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """The question."""
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only texts that answer it; empty: any value does."""
+
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """How long an answer is waited for; absent: for ever."""
+
+    @_builtins.property
+    def default_value(self) -> _struct_pb2.Value:
+        """What is taken for the answer after that; absent: the step fails."""
+
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+        default_value: _struct_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_value", b"_default_value", "default_value", b"default_value", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_value", b"_default_value", "choices", b"choices", "default_value", b"default_value", "prompt", b"prompt", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__default_value: _TypeAlias = _typing.Literal["default_value"]  # noqa: Y015
+    _WhichOneofArgType__default_value: _TypeAlias = _typing.Literal["_default_value", b"_default_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_value) -> _WhichOneofReturnType__default_value | None: ...
+
+Global___Question: _TypeAlias = Question  # noqa: Y015
+
+@_typing.final
 class RetryPolicy(_message.Message):
-    """RetryPolicy says what happens when an attempt fails."""
+    """RetryPolicy says what happens when an attempt fails. A lost worker costs no attempt: the step is
+    ready again at once, and given up when it has lost sixteen. Waits are up to a fifth shorter than
+    stated, so that what failed together does not come back together.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -559,7 +798,7 @@ class GetRunResponse(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run:
-        """The run, with its steps."""
+        """The run, with its steps. The largest outputs are left out where all have more than 2 MiB together."""
 
     def __init__(
         self,
@@ -573,6 +812,56 @@ class GetRunResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRunResponse: _TypeAlias = GetRunResponse  # noqa: Y015
+
+@_typing.final
+class GetStepRequest(_message.Message):
+    """GetStepRequest names a step of a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run. Required."""
+    step_id: _builtins.str
+    """The step in it. Required."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        step_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStepRequest: _TypeAlias = GetStepRequest  # noqa: Y015
+
+@_typing.final
+class GetStepResponse(_message.Message):
+    """GetStepResponse is one step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def step(self) -> Global___Step:
+        """The step, with the whole of its output."""
+
+    def __init__(
+        self,
+        *,
+        step: Global___Step | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStepResponse: _TypeAlias = GetStepResponse  # noqa: Y015
 
 @_typing.final
 class Run(_message.Message):
@@ -732,8 +1021,12 @@ class Step(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    OUTPUT_DIGEST_FIELD_NUMBER: _builtins.int
+    OUTPUT_SIZE_BYTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Unique in the run: the definition's id, with "[n]" for the n-th instance of a repeated step."""
+    """Unique in the run: the definition's id, with "[n]" for an instance of a repeated step, counted from
+    0. Instances take the place of the step when it is known how many there are.
+    """
     state: Global___StepState.ValueType
     """Where it stands."""
     agent_id: _builtins.str
@@ -742,13 +1035,19 @@ class Step(_message.Message):
     """The latest attempt, from 1; 0 before the first."""
     worker_id: _builtins.str
     """Who holds its lease; empty where nobody does."""
+    output_digest: _builtins.str
+    """"sha256:" and the hexadecimal SHA-256 of its output as JSON with sorted keys; empty until it is
+    completed.
+    """
+    output_size_bytes: _builtins.int
+    """How many bytes its output has, as that."""
     @_builtins.property
     def lease_expire_time(self) -> _timestamp_pb2.Timestamp:
         """When the lease ends unless it is extended; absent where there is none."""
 
     @_builtins.property
     def output(self) -> _struct_pb2.Struct:
-        """What it has made; absent until it is completed."""
+        """What it has made; absent until it is completed, and where it was left out as too large."""
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Artifact]:
@@ -785,10 +1084,12 @@ class Step(_message.Message):
         usage: Global___TokenUsage | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        output_digest: _builtins.str = ...,
+        output_size_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "end_time", b"end_time", "failure", b"failure", "lease_expire_time", b"lease_expire_time", "output", b"output", "start_time", b"start_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "agent_id", b"agent_id", "artifacts", b"artifacts", "attempt", b"attempt", "end_time", b"end_time", "failure", b"failure", "id", b"id", "lease_expire_time", b"lease_expire_time", "output", b"output", "start_time", b"start_time", "state", b"state", "usage", b"usage", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure", b"_failure", "agent_id", b"agent_id", "artifacts", b"artifacts", "attempt", b"attempt", "end_time", b"end_time", "failure", b"failure", "id", b"id", "lease_expire_time", b"lease_expire_time", "output", b"output", "output_digest", b"output_digest", "output_size_bytes", b"output_size_bytes", "start_time", b"start_time", "state", b"state", "usage", b"usage", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__failure: _TypeAlias = _typing.Literal["failure"]  # noqa: Y015
     _WhichOneofArgType__failure: _TypeAlias = _typing.Literal["_failure", b"_failure"]  # noqa: Y015
@@ -1076,17 +1377,25 @@ class ClaimStepRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Who asks; unique among the workers that run at the same time. Required, 1 to 128 characters."""
     run_id: _builtins.str
     """Only steps of this run; empty: any run."""
+    request_id: _builtins.str
+    """A UUID that makes repetition safe: while the lease lasts, the same id gets the same attempt of the
+    same step again. Required: without it a lost answer would leave a step to the end of its lease,
+    and one that must not be done twice to a person.
+    """
     @_builtins.property
     def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only steps of these agents, by id or unique name. At most 128; empty: any agent."""
 
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the worker can do. It gets only steps all of whose capabilities are here. At most 64."""
+        """What the worker can do. It gets only steps all of whose capabilities are here, and whose executor
+        is, if they name one. At most 64.
+        """
 
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
@@ -1105,10 +1414,11 @@ class ClaimStepRequest(_message.Message):
         run_id: _builtins.str = ...,
         wait: _duration_pb2.Duration | None = ...,
         lease: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "capabilities", b"capabilities", "lease", b"lease", "run_id", b"run_id", "wait", b"wait", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "capabilities", b"capabilities", "lease", b"lease", "request_id", b"request_id", "run_id", b"run_id", "wait", b"wait", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1174,6 +1484,7 @@ class ClaimedStep(_message.Message):
     TRACE_CONTEXT_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """A key that is the same for all attempts of this step, for services that know idempotency keys."""
     @_builtins.property
@@ -1186,7 +1497,10 @@ class ClaimedStep(_message.Message):
 
     @_builtins.property
     def inputs(self) -> _struct_pb2.Struct:
-        """The workflow's inputs and the outputs of the steps that this one needs, by step id."""
+        """What its definition's `inputs` give, by name. Where it has none: "inputs" with the workflow's
+        inputs, and "steps" with the outputs of the steps that this one needs, by id; a list of them, with
+        null for an instance that made nothing, for a repeated one. At most 2 MiB as JSON.
+        """
 
     @_builtins.property
     def item(self) -> _struct_pb2.Value:
@@ -1204,6 +1518,10 @@ class ClaimedStep(_message.Message):
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputAnswer]:
         """Answers that people gave to this step's questions, oldest first."""
 
+    @_builtins.property
+    def references(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputReference]:
+        """Outputs that are missing in `inputs`, as all together would be too large; GetStep has them."""
+
     def __init__(
         self,
         *,
@@ -1215,14 +1533,45 @@ class ClaimedStep(_message.Message):
         trace_context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         answers: _abc.Iterable[Global___InputAnswer] | None = ...,
         idempotency_key: _builtins.str = ...,
+        references: _abc.Iterable[Global___OutputReference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "definition", b"definition", "inputs", b"inputs", "item", b"item", "lease", b"lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bundle", b"bundle", "definition", b"definition", "idempotency_key", b"idempotency_key", "inputs", b"inputs", "item", b"item", "lease", b"lease", "trace_context", b"trace_context"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bundle", b"bundle", "definition", b"definition", "idempotency_key", b"idempotency_key", "inputs", b"inputs", "item", b"item", "lease", b"lease", "references", b"references", "trace_context", b"trace_context"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClaimedStep: _TypeAlias = ClaimedStep  # noqa: Y015
+
+@_typing.final
+class OutputReference(_message.Message):
+    """OutputReference is an output that a worker needs and must fetch by itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    step_id: _builtins.str
+    """The step that made it."""
+    digest: _builtins.str
+    """"sha256:" and the hexadecimal SHA-256 of the output as JSON with sorted keys."""
+    size_bytes: _builtins.int
+    """How many bytes it has, as that."""
+    def __init__(
+        self,
+        *,
+        step_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "size_bytes", b"size_bytes", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputReference: _TypeAlias = OutputReference  # noqa: Y015
 
 @_typing.final
 class Lease(_message.Message):
@@ -1380,13 +1729,13 @@ class CompleteStepRequest(_message.Message):
 
     @_builtins.property
     def output(self) -> _struct_pb2.Struct:
-        """What it has made, by the names that its definition lists. At most 1 MiB encoded; store more as an
-        artefact.
+        """What it has made, by the names that its definition lists. At most 1 MiB as JSON, and 16 MiB with
+        the outputs of all steps of the run; store more as an artefact.
         """
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Artifact]:
-        """The artefacts that it has made. At most 64."""
+        """The artefacts that it has made. At most 64, and 1 MiB of `content` together."""
 
     @_builtins.property
     def usage(self) -> Global___TokenUsage:
@@ -1518,6 +1867,7 @@ class InputRequest(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique in the run."""
     step_id: _builtins.str
@@ -1532,7 +1882,13 @@ class InputRequest(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the run fails for want of an answer; absent where it waits for ever."""
+        """When the question's default is taken for the answer, or the step fails for want of one; absent
+        where it waits for ever.
+        """
+
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only texts that answer a question; empty: any value does."""
 
     def __init__(
         self,
@@ -1543,10 +1899,11 @@ class InputRequest(_message.Message):
         prompt: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "kind", b"kind", "prompt", b"prompt", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "kind", b"kind", "prompt", b"prompt", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1562,15 +1919,20 @@ class InputAnswer(_message.Message):
     APPROVE_FIELD_NUMBER: _builtins.int
     REJECT_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    IS_DEFAULT_FIELD_NUMBER: _builtins.int
     input_id: _builtins.str
     """The request that was answered."""
+    is_default: _builtins.bool
+    """Whether nobody answered in time, and the question's default was taken. Ignored in a request."""
     @_builtins.property
     def approve(self) -> Global___Approval:
         """Go on. For an unknown effect: it took effect, take the step as done."""
 
     @_builtins.property
     def reject(self) -> Global___Rejection:
-        """Do not go on. For an unknown effect: it took none, do the step again."""
+        """Do not go on. For an unknown effect: it took none, do the step again. For a question: nobody
+        will answer, the step fails.
+        """
 
     @_builtins.property
     def answer(self) -> _struct_pb2.Value:
@@ -1583,10 +1945,11 @@ class InputAnswer(_message.Message):
         approve: Global___Approval | None = ...,
         reject: Global___Rejection | None = ...,
         answer: _struct_pb2.Value | None = ...,
+        is_default: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "decision", b"decision", "reject", b"reject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "decision", b"decision", "input_id", b"input_id", "reject", b"reject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "decision", b"decision", "input_id", b"input_id", "is_default", b"is_default", "reject", b"reject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_decision: _TypeAlias = _typing.Literal["approve", "reject", "answer"]  # noqa: Y015
     _WhichOneofArgType_decision: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
@@ -1818,7 +2181,7 @@ Global___WatchHeartbeat: _TypeAlias = WatchHeartbeat  # noqa: Y015
 
 @_typing.final
 class RunEvent(_message.Message):
-    """RunEvent is one change of a run."""
+    """RunEvent is one change of a run. When a step that asks a person is changed, it asks no more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1829,6 +2192,7 @@ class RunEvent(_message.Message):
     INPUT_REQUESTED_FIELD_NUMBER: _builtins.int
     INPUT_RESOLVED_FIELD_NUMBER: _builtins.int
     STEP_PROGRESSED_FIELD_NUMBER: _builtins.int
+    STEP_EXPANDED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Its number in the run, from 1, without gaps."""
     @_builtins.property
@@ -1855,6 +2219,10 @@ class RunEvent(_message.Message):
     def step_progressed(self) -> Global___StepProgress:
         """A worker told how far its step is."""
 
+    @_builtins.property
+    def step_expanded(self) -> Global___StepExpanded:
+        """A repeated step learnt what to repeat over."""
+
     def __init__(
         self,
         *,
@@ -1865,16 +2233,43 @@ class RunEvent(_message.Message):
         input_requested: Global___InputRequest | None = ...,
         input_resolved: Global___InputAnswer | None = ...,
         step_progressed: Global___StepProgress | None = ...,
+        step_expanded: Global___StepExpanded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "run_state_changed", b"run_state_changed", "step_changed", b"step_changed", "step_progressed", b"step_progressed", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "run_state_changed", b"run_state_changed", "step_changed", b"step_changed", "step_expanded", b"step_expanded", "step_progressed", b"step_progressed", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "run_state_changed", b"run_state_changed", "step_changed", b"step_changed", "step_progressed", b"step_progressed", "time", b"time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "run_state_changed", b"run_state_changed", "step_changed", b"step_changed", "step_expanded", b"step_expanded", "step_progressed", b"step_progressed", "time", b"time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["run_state_changed", "step_changed", "input_requested", "input_resolved", "step_progressed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["run_state_changed", "step_changed", "input_requested", "input_resolved", "step_progressed", "step_expanded"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___RunEvent: _TypeAlias = RunEvent  # noqa: Y015
+
+@_typing.final
+class StepExpanded(_message.Message):
+    """StepExpanded says that instances take the place of a repeated step; all of them are pending."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    step_id: _builtins.str
+    """The step, which is no more."""
+    count: _builtins.int
+    """How many instances there are: "[0]" and so on behind its id."""
+    def __init__(
+        self,
+        *,
+        step_id: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepExpanded: _TypeAlias = StepExpanded  # noqa: Y015
 
 @_typing.final
 class RunStateChanged(_message.Message):

@@ -67,6 +67,11 @@ class WorkflowServiceStub(object):
                 request_serializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunRequest.SerializeToString,
                 response_deserializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunResponse.FromString,
                 _registered_method=True)
+        self.GetStep = channel.unary_unary(
+                '/ignis.workflow.v1.WorkflowService/GetStep',
+                request_serializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepRequest.SerializeToString,
+                response_deserializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepResponse.FromString,
+                _registered_method=True)
         self.ListRuns = channel.unary_unary(
                 '/ignis.workflow.v1.WorkflowService/ListRuns',
                 request_serializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.ListRunsRequest.SerializeToString,
@@ -162,6 +167,16 @@ class WorkflowServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStep(self, request, context):
+        """GetStep returns one step of a run with the whole of its output, which GetRun leaves out where it
+        is large, and ClaimStep gives by reference.
+
+        Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND, STEP_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRuns(self, request, context):
         """ListRuns lists runs, the latest started first, without their steps.
 
@@ -192,7 +207,8 @@ class WorkflowServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def HeartbeatStep(self, request, context):
-        """HeartbeatStep extends a lease, and tells the worker whether to go on.
+        """HeartbeatStep extends a lease, and tells the worker whether to go on. Beats that follow each other
+        within a sixth of the lease are answered and not recorded, words on the progress within a second.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST).
@@ -214,7 +230,8 @@ class WorkflowServiceServicer(object):
 
     def FailStep(self, request, context):
         """FailStep reports that an attempt of a step has failed; the step's retry policy decides what
-        comes next.
+        comes next. Of a step that must not be done twice, a failure that is retryable is put before a
+        person: another attempt may succeed, but nobody has said that this one did nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST).
@@ -268,6 +285,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.GetRun,
                     request_deserializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunRequest.FromString,
                     response_serializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunResponse.SerializeToString,
+            ),
+            'GetStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStep,
+                    request_deserializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepRequest.FromString,
+                    response_serializer=ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepResponse.SerializeToString,
             ),
             'ListRuns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRuns,
@@ -431,6 +453,33 @@ class WorkflowService(object):
             '/ignis.workflow.v1.WorkflowService/GetRun',
             ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunRequest.SerializeToString,
             ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ignis.workflow.v1.WorkflowService/GetStep',
+            ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepRequest.SerializeToString,
+            ignis_dot_workflow_dot_v1_dot_workflow__pb2.GetStepResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,12 @@ class WorkflowServiceStub:
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND).
     """
+    GetStep: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.GetStepRequest, _workflow_pb2.GetStepResponse]
+    """GetStep returns one step of a run with the whole of its output, which GetRun leaves out where it
+    is large, and ClaimStep gives by reference.
+
+    Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND, STEP_NOT_FOUND).
+    """
     ListRuns: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.ListRunsRequest, _workflow_pb2.ListRunsResponse]
     """ListRuns lists runs, the latest started first, without their steps.
 
@@ -85,7 +91,8 @@ class WorkflowServiceStub:
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), RESOURCE_EXHAUSTED (TOO_MANY_WAITERS).
     """
     HeartbeatStep: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.HeartbeatStepRequest, _workflow_pb2.HeartbeatStepResponse]
-    """HeartbeatStep extends a lease, and tells the worker whether to go on.
+    """HeartbeatStep extends a lease, and tells the worker whether to go on. Beats that follow each other
+    within a sixth of the lease are answered and not recorded, words on the progress within a second.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST).
@@ -99,7 +106,8 @@ class WorkflowServiceStub:
     """
     FailStep: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.FailStepRequest, _workflow_pb2.FailStepResponse]
     """FailStep reports that an attempt of a step has failed; the step's retry policy decides what
-    comes next.
+    comes next. Of a step that must not be done twice, a failure that is retryable is put before a
+    person: another attempt may succeed, but nobody has said that this one did nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST).
@@ -159,6 +167,12 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND).
     """
+    GetStep: _aio.UnaryUnaryMultiCallable[_workflow_pb2.GetStepRequest, _workflow_pb2.GetStepResponse]  # type: ignore[assignment]
+    """GetStep returns one step of a run with the whole of its output, which GetRun leaves out where it
+    is large, and ClaimStep gives by reference.
+
+    Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND, STEP_NOT_FOUND).
+    """
     ListRuns: _aio.UnaryUnaryMultiCallable[_workflow_pb2.ListRunsRequest, _workflow_pb2.ListRunsResponse]  # type: ignore[assignment]
     """ListRuns lists runs, the latest started first, without their steps.
 
@@ -177,7 +191,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), RESOURCE_EXHAUSTED (TOO_MANY_WAITERS).
     """
     HeartbeatStep: _aio.UnaryUnaryMultiCallable[_workflow_pb2.HeartbeatStepRequest, _workflow_pb2.HeartbeatStepResponse]  # type: ignore[assignment]
-    """HeartbeatStep extends a lease, and tells the worker whether to go on.
+    """HeartbeatStep extends a lease, and tells the worker whether to go on. Beats that follow each other
+    within a sixth of the lease are answered and not recorded, words on the progress within a second.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST).
@@ -191,7 +206,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     """
     FailStep: _aio.UnaryUnaryMultiCallable[_workflow_pb2.FailStepRequest, _workflow_pb2.FailStepResponse]  # type: ignore[assignment]
     """FailStep reports that an attempt of a step has failed; the step's retry policy decides what
-    comes next.
+    comes next. Of a step that must not be done twice, a failure that is retryable is put before a
+    person: another attempt may succeed, but nobody has said that this one did nothing.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
     FAILED_PRECONDITION (LEASE_LOST).
@@ -274,6 +290,18 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetStep(
+        self,
+        request: _workflow_pb2.GetStepRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_workflow_pb2.GetStepResponse, _abc.Awaitable[_workflow_pb2.GetStepResponse]]:
+        """GetStep returns one step of a run with the whole of its output, which GetRun leaves out where it
+        is large, and ClaimStep gives by reference.
+
+        Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (RUN_NOT_FOUND, STEP_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
     def ListRuns(
         self,
         request: _workflow_pb2.ListRunsRequest,
@@ -314,7 +342,8 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workflow_pb2.HeartbeatStepRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_pb2.HeartbeatStepResponse, _abc.Awaitable[_workflow_pb2.HeartbeatStepResponse]]:
-        """HeartbeatStep extends a lease, and tells the worker whether to go on.
+        """HeartbeatStep extends a lease, and tells the worker whether to go on. Beats that follow each other
+        within a sixth of the lease are answered and not recorded, words on the progress within a second.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST).
@@ -340,7 +369,8 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_workflow_pb2.FailStepResponse, _abc.Awaitable[_workflow_pb2.FailStepResponse]]:
         """FailStep reports that an attempt of a step has failed; the step's retry policy decides what
-        comes next.
+        comes next. Of a step that must not be done twice, a failure that is retryable is put before a
+        person: another attempt may succeed, but nobody has said that this one did nothing.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (STEP_NOT_FOUND),
         FAILED_PRECONDITION (LEASE_LOST).
