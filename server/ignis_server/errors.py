@@ -13,14 +13,21 @@ __all__ = [
     "DestinationNotFound",
     "DestinationUnavailable",
     "IgnisError",
+    "InputAlreadyResolved",
+    "InputNotFound",
     "InvalidRequest",
+    "LeaseLost",
     "MalformedMessage",
     "MethodUnavailable",
     "OutboxFull",
+    "OutputTooLarge",
     "PageTokenInvalid",
+    "RequestIdReused",
     "RevisionTooOld",
+    "RunNotFound",
     "SettingsInvalid",
     "ShuttingDown",
+    "StepNotFound",
     "TeamNotFound",
     "TooManyWatchers",
     "Violation",
@@ -177,6 +184,77 @@ class CatalogUnusable(IgnisError):
     def __init__(self, path: Path, fact: str, remedy: str) -> None:
         self.path = path
         super().__init__(f"catalog {path}: {fact}; {remedy}")
+
+
+class RequestIdReused(IgnisError):
+    """A request_id that was used before, with other content."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        super().__init__(f"request_id {request_id!r} was used before, with other content: make a new one")
+
+
+class RunNotFound(IgnisError):
+    """There is no run of this id, or it is past its retention."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"there is no run {run_id!r}, or it is past its retention: ListRuns has those that are kept")
+
+
+class StepNotFound(IgnisError):
+    """A run has no step of this id; a repeated one has instances only, as soon as it knows how many."""
+
+    def __init__(self, run_id: str, step_id: str) -> None:
+        self.run_id = run_id
+        self.step_id = step_id
+        super().__init__(f"run {run_id!r} has no step {step_id!r}: GetRun has them all")
+
+
+class InputNotFound(IgnisError):
+    """A run asks nothing under this id, or does not ask it any more."""
+
+    def __init__(self, run_id: str, input_id: str) -> None:
+        self.run_id = run_id
+        self.input_id = input_id
+        super().__init__(f"run {run_id!r} asks nothing under {input_id!r}, or no more: GetRun has what it asks")
+
+
+class LeaseLost(IgnisError):
+    """A worker reports on an attempt that is not its any more; `state` is where the step stands."""
+
+    def __init__(self, step_id: str, *, attempt: int, latest_attempt: int, worker_id: str, state: str) -> None:
+        self.step_id = step_id
+        self.attempt = attempt
+        self.latest_attempt = latest_attempt
+        self.worker_id = worker_id
+        self.state = state
+        super().__init__(
+            f"worker {worker_id!r} has no lease of attempt {attempt} of step {step_id!r}, or no more: the step is "
+            f"{state}, its latest attempt {latest_attempt}. This report comes too late: drop the work"
+        )
+
+
+class InputAlreadyResolved(IgnisError):
+    """Somebody else has answered already, in another way."""
+
+    def __init__(self, input_id: str, decision: str) -> None:
+        self.input_id = input_id
+        self.decision = decision
+        super().__init__(f"input {input_id!r} was resolved before, with another word: {decision}; that holds")
+
+
+class OutputTooLarge(IgnisError):
+    """Something that a step has made is larger than may be kept with the run."""
+
+    def __init__(self, name: str, *, size_bytes: int, limit_bytes: int) -> None:
+        self.name = name
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"{name}: {size_bytes} bytes are more than the {limit_bytes} that are kept with a run: store it elsewhere, "
+            "and report it as an artefact with its uri and digest"
+        )
 
 
 class WorkflowsUnusable(IgnisError):

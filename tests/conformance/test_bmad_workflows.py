@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from ignis_server.workflow.commands import AnswerInput
 from ignis_server.workflow.definition_codec import encode_definition
 from ignis_server.workflow.formats import TextFile, import_file
 from ignis_server.workflow.formats.yaml_tree import ListNode, MappingNode, Node, Scalar, read_tree
 from ignis_server.workflow.library import Library, compile_library
 from ignis_server.workflow.model import Definition, Severity
-from ignis_server.workflow.values import decode
+from ignis_server.workflow.run import Completed, Step
+from ignis_server.workflow.values import decode, encode
+from ignis_server.workflow.words import RunState
+from support.runs import Driven
 
 ROOT = Path(os.environ["IGNIS_CATALOGS"]) / "bmad-v5"
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("**/workflows/*.yaml"))
@@ -60,6 +64,70 @@ def test_nothing_is_wrong_with_them_and_every_choice_is_a_note(library: Library)
 
 def test_a_run_needs_to_be_told_nothing(library: Library) -> None:
     assert [each.id for each in library.definitions.values() if any(one.is_required for one in each.inputs)] == []
+
+
+@pytest.mark.parametrize("definition_id", EXPECTED)
+def test_a_run_goes_to_its_end_with_nobody_but_the_echo_executor(library: Library, definition_id: str) -> None:
+    driven = Driven(library.definitions[definition_id])
+
+    driven.echo()
+
+    assert driven.run.state is RunState.COMPLETED
+    assert driven.states()[last_step(driven)] == "completed"
+
+
+@pytest.mark.parametrize("definition_id", EXPECTED)
+@pytest.mark.parametrize("is_yes", [True, False])
+def test_a_run_may_ask_for_every_decision(library: Library, definition_id: str, is_yes: bool) -> None:  # noqa: FBT001 - a case
+    definition = library.definitions[definition_id]
+    inputs = {each.name: "ask" for each in definition.inputs if "ask" in each.choices}
+    driven = Driven(definition, inputs)
+
+    driven.echo(lambda request: AnswerInput(request.id, request.id, request.choices[0 if is_yes else -1]))
+
+    assert driven.run.state is RunState.COMPLETED
+    assert len(driven.run.resolutions) == sum(
+        step.standing.output == encode({"answer": answer_to(driven, step, is_yes=is_yes)})
+        for step in driven.run.steps.values()
+        if isinstance(step.standing, Completed) and driven.run.planned(step).definition.question
+    )
+
+
+def answer_to(driven: Driven, step: Step, *, is_yes: bool) -> str:
+    question = driven.run.planned(step).definition.question
+    assert question
+    return question.choices[0 if is_yes else -1]
+
+
+def test_a_small_enhancement_leaves_the_workflow_early(library: Library) -> None:
+    driven = Driven(
+        library.definitions["bmad-core/workflows/brownfield-fullstack"], {"routing_decision": "single_story"}
+    )
+
+    driven.echo()
+
+    assert [step for step, state in driven.states().items() if state == "completed"] == [
+        "enhancement_classification",
+        "routing_decision-single_story",
+    ]
+
+
+def test_a_run_with_three_epics_goes_through_the_cycle_three_times(library: Library) -> None:
+    driven = Driven(
+        library.definitions["bmad-core/workflows/greenfield-service"], {"for_each_epic": ["pay", "ship", "return"]}
+    )
+
+    driven.echo()
+
+    assert [step for step, state in driven.states().items() if step.endswith("[2]") and state == "completed"] == [
+        "create_story[2]",
+        "implement_story[2]",
+        "review_implementation[2]",
+    ]
+
+
+def last_step(driven: Driven) -> str:
+    return driven.plan.definition.steps[-1].id
 
 
 def said(definition: Definition) -> str:

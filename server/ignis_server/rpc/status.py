@@ -89,6 +89,7 @@ def _listed(items: Sequence[str]) -> str:
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
+_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 _UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 
 TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
@@ -135,6 +136,39 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             grpc.StatusCode.OUT_OF_RANGE,
             "REVISION_TOO_OLD",
             lambda e: {"revision": e.revision, "oldest_revision": e.oldest_revision},
+        ),
+        errors.RequestIdReused: _Row(
+            _INVALID,
+            "REQUEST_ID_REUSED",
+            lambda e: {"request_id": e.request_id},
+            lambda e: (Violation("request_id", str(e)),),
+        ),
+        errors.RunNotFound: _Row(_NOT_FOUND, "RUN_NOT_FOUND", lambda e: {"run_id": e.run_id}),
+        errors.StepNotFound: _Row(_NOT_FOUND, "STEP_NOT_FOUND", lambda e: {"run_id": e.run_id, "step_id": e.step_id}),
+        errors.InputNotFound: _Row(
+            _NOT_FOUND, "INPUT_NOT_FOUND", lambda e: {"run_id": e.run_id, "input_id": e.input_id}
+        ),
+        errors.LeaseLost: _Row(
+            _PRECONDITION,
+            "LEASE_LOST",
+            lambda e: {
+                "step_id": e.step_id,
+                "attempt": str(e.attempt),
+                "latest_attempt": str(e.latest_attempt),
+                "worker_id": e.worker_id,
+                "state": e.state,
+            },
+        ),
+        errors.InputAlreadyResolved: _Row(
+            _PRECONDITION,
+            "INPUT_ALREADY_RESOLVED",
+            lambda e: {"input_id": e.input_id, "decision": e.decision},
+        ),
+        errors.OutputTooLarge: _Row(
+            _INVALID,
+            "OUTPUT_TOO_LARGE",
+            lambda e: {"name": e.name, "size_bytes": str(e.size_bytes), "limit_bytes": str(e.limit_bytes)},
+            lambda e: (Violation(e.name, str(e)),),
         ),
         errors.ShuttingDown: _Row(
             grpc.StatusCode.UNAVAILABLE,

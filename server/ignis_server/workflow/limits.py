@@ -30,6 +30,7 @@ __all__ = [
     "MAX_RUN_STEPS",
     "MAX_STEPS",
     "MAX_STEP_ID_CHARACTERS",
+    "MAX_STEP_INPUT_BYTES",
     "MAX_TAGS",
     "MAX_TIMEOUT_SECONDS",
     "MAX_VALUE_DEPTH",
@@ -72,6 +73,7 @@ MAX_RUN_STEPS = 10_000
 MAX_VALUE_DEPTH = 64
 # A message may have 4 MiB: an output with its artefacts, or a step's inputs, must fit beside everything else.
 MAX_INLINE_BYTES = 1 << 20
+MAX_STEP_INPUT_BYTES = 2 << 20
 MAX_RUN_OUTPUT_BYTES = 16 << 20
 MAX_ARTIFACTS = 64
 

@@ -59,6 +59,8 @@ def value_of(source: str) -> Value:
         ("inputs.missing.deeper[3].still", None),
         ("inputs.areas[0]", "a"),
         ("inputs.areas[-1]", "b"),
+        ("inputs.areas[-2]", "a"),
+        ("inputs.areas[-3]", None),
         ("inputs.areas[2]", None),
         ('steps.plan.output["prd.md"]', "text"),
         ('steps["plan"].output.stories[1].title', "Two"),

@@ -154,6 +154,13 @@ def test_cycles_are_found_one_by_one_and_what_waits_for_them_too() -> None:
     assert never_beginning(needs) == ["behind", "further"]
 
 
+def test_a_way_into_a_cycle_is_no_part_of_it() -> None:
+    needs = {"behind": ("before",), "before": ("a",), "a": ("b",), "b": ("a",)}
+
+    assert cycles(needs) == [["a", "b"]]
+    assert never_beginning(needs) == ["behind", "before"]
+
+
 def test_ancestors_reach_through_everything_between() -> None:
     needs = {"d": ("c",), "c": ("b", "a"), "b": ("a",), "a": (), "e": ("e",)}
 

@@ -266,6 +266,14 @@ def test_prompts_for_handing_over_are_said_to_those_who_take_over() -> None:
     assert notes_on(text, "handoff-mapped") == [19]
 
 
+def test_a_prompt_is_said_only_where_the_one_follows_the_other() -> None:
+    rest = "  handoff_prompts: {pm_to_ux: From afar., architect_to_ux: From beside.}\n"
+
+    *_, step = steps_of("agent: pm\naction: x", "agent: architect\naction: y", "agent: ux\naction: z", rest=rest)
+
+    assert step.instruction == "Action: z\n\nFrom beside."
+
+
 SEQUENCES = """\
 workflow:
   id: game
