@@ -232,6 +232,14 @@ class TestInputsOfSteps:
         assert driven.run.failure
         assert "more than the 2097152 of a step: let the steps before store" in driven.run.failure.message
 
+    def test_each_instance_is_looked_at_by_itself(self) -> None:
+        driven = Driven(
+            flow("id: a, agent: x, for_each: inputs.all, inputs: {p: item, q: item, r: item}", inputs="all: list"),
+            {"all": ["x", "x" * 900_000]},
+        )
+
+        assert driven.states() == {"a[0]": "canceled", "a[1]": "failed"}
+
     def test_inputs_that_nest_too_deep_are_told(self) -> None:
         deep: Value = 1
         for _ in range(62):
