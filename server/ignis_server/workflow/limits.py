@@ -37,7 +37,7 @@ __all__ = [
     "MAX_YAML_DEPTH",
 ]
 
-# Files. The largest public workflow has 15 KiB; a whole repository of them has some dozens.
+# Files. The largest of BMAD's workflows has 11 KiB; a whole repository of them has some dozens.
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 256 << 10
 MAX_FOLDER_DEPTH = 32
@@ -67,7 +67,8 @@ MAX_TIMEOUT_SECONDS = 7 * 86_400
 MAX_BACKOFF_SECONDS = 86_400
 MAX_APPROVAL_SECONDS = 366 * 86_400
 
-# Runs. A step that is repeated has an instance for each item, and each is some 700 bytes of state.
+# Runs. A step that is repeated has an instance for each item, and each is some 200 bytes of
+# state before it begins, and 700 with a short output.
 MAX_FOR_EACH_WIDTH = 1_000
 MAX_RUN_STEPS = 10_000
 MAX_VALUE_DEPTH = 64

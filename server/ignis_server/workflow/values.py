@@ -1,7 +1,7 @@
 """Values: what inputs, outputs and answers are made of, which is what JSON can say, kept as its bytes.
 
-A run keeps values encoded: bytes cannot be changed by whoever is given them, their size is exact, and they are an eighth
-of the memory of the same lists and dictionaries.
+A run keeps values encoded: bytes cannot be changed by whoever is given them, their size is exact, and they go into the
+journal and to workers as they are.
 """
 
 import hashlib
