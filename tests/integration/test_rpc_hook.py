@@ -134,8 +134,10 @@ async def test_what_is_captured_is_captured_before_the_client_is_answered(
         assert len(captured.spans) == number
 
 
-async def test_bytes_of_all_messages_are_counted(channel: grpc.aio.Channel, metrics: CallMetrics) -> None:
-    await call(channel, "UnaryStream", "hello")
+@pytest.mark.parametrize("shape", ["UnaryStream", "UnaryStreamByWriting"])
+async def test_bytes_of_all_messages_are_counted(channel: grpc.aio.Channel, metrics: CallMetrics, shape: str) -> None:
+    """A handler may also write to the context, as that of health watches does."""
+    await call(channel, shape, "hello")
 
     _, requests, responses = (point.sum for point in points(metrics))
     # A StringValue has two bytes beside its text; the answers are "first" and the text.

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+# The call whose handler writes its responses to the context, past the chain; gRPC encodes them in the task of the handler.
+_WRITTEN_TO: ContextVar[Call | None] = ContextVar("ignis_written_to", default=None)
 
 
 class _Malformed:
@@ -80,13 +84,14 @@ class Chain:
         make = getattr(grpc, f"{shape[0]}_{shape[1]}_rpc_method_handler")
         codec = _Codec.of(method, handler, is_decoded=method not in self._undecoded)
         # A streaming handler may also be a coroutine that writes to the context, as that of health checks is.
+        is_writing = handler.response_streaming and not inspect.isasyncgenfunction(behaviour)
         around = self._streaming if inspect.isasyncgenfunction(behaviour) else self._unary
         wrapped: Handler = make(
             around(method, behaviour, codec),
             # Requests that are single are decoded within the chain, where a failure is one of the call's. Those of streams are
             # decoded by gRPC, as a handler may also read them from the context; the same goes for what it writes there.
             request_deserializer=codec.lenient if handler.request_streaming else None,
-            response_serializer=codec.passing,
+            response_serializer=codec.written if is_writing else codec.passing,
         )
         return wrapped
 
@@ -100,6 +105,7 @@ class Chain:
 
         async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - see Context
             call = Call(method, context)
+            _WRITTEN_TO.set(call)
             response = None
             started = 0
             try:
@@ -210,6 +216,14 @@ class _Codec:
         """Return a response as bytes; None from a handler that wrote to the context instead."""
         body: bytes | None = self.passing(response)
         if body is not None:
+            call.response_bytes += len(body)
+        return body
+
+    def written(self, response: Any) -> Any:  # noqa: ANN401 - see Context
+        """Return a response that a handler writes to the context as bytes, and count them."""
+        body = self.passing(response)
+        call = _WRITTEN_TO.get()
+        if call is not None:
             call.response_bytes += len(body)
         return body
 
