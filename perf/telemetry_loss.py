@@ -135,10 +135,14 @@ async def outage_memory(spans: int) -> Outage:
                         greatest = max(greatest, memory_mb(program.pid, "VmRSS"))
                     await calling
                 after = memory_mb(program.pid, "VmRSS")
-                kept = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+                kept = _size_bytes(folder)
             finally:
                 await program.end()
     return Outage(spans, before, greatest, after, kept / 2**20)
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
 
 
 def scenario_rows(found: Mapping[str, Mapping[str, Seen]]) -> list[Sequence[str]]:

@@ -67,7 +67,9 @@ class _Caller:
     async def once(self) -> None:
         trace_id, span_id = self._random.randbytes(16), self._random.randbytes(8)
         try:
-            await self._method(b"", metadata=(("traceparent", traceparent(trace_id, span_id)),), timeout=TIMEOUT_SECONDS)
+            await self._method(
+                b"", metadata=(("traceparent", traceparent(trace_id, span_id)),), timeout=TIMEOUT_SECONDS
+            )
         except grpc.aio.AioRpcError:
             self._calls.failed += 1
         else:
