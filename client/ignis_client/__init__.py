@@ -12,6 +12,7 @@ from ignis_client.agents import Agent, AgentFormat, AgentSummary, Evidence, Sear
 from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgent
 from ignis_client.catalog import Catalog, CatalogChange, CategoryCount, FormatCount, SeverityCount, Team
 from ignis_client.client import IgnisClient
+from ignis_client.delivery import DeliveryLedger, EgressBatch, LedgerRow, TelemetrySignal, Verification
 from ignis_client.diagnostics import Diagnostic, Severity
 from ignis_client.epoch import Epoch, EpochReason, HeldAgent, HeldBundle
 from ignis_client.errors import IgnisError
@@ -29,8 +30,10 @@ __all__ = [
     "Catalog",
     "CatalogChange",
     "CategoryCount",
+    "DeliveryLedger",
     "DetailLevel",
     "Diagnostic",
+    "EgressBatch",
     "Epoch",
     "EpochReason",
     "Evidence",
@@ -41,6 +44,7 @@ __all__ = [
     "IgnisClient",
     "IgnisError",
     "InclusionReason",
+    "LedgerRow",
     "LeftOutAgent",
     "Loaded",
     "LoadedAgent",
@@ -51,7 +55,9 @@ __all__ = [
     "Severity",
     "SeverityCount",
     "Team",
+    "TelemetrySignal",
     "TokenPrices",
     "UnboundedBundle",
+    "Verification",
     "errors",
 ]

@@ -1,4 +1,4 @@
-"""One way to call a method: with a deadline, the client's metadata, and errors in our words."""
+"""One way to call a method: with a deadline, the client's metadata, the caller's trace, and errors in our words."""
 
 import math
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ import grpc
 
 from ignis_client._channel import Metadata
 from ignis_client._status import error_from
+from ignis_client._trace_context import trace_context
 
 __all__ = ["Caller"]
 
@@ -34,8 +35,16 @@ class Caller:
     """Calls methods on behalf of one client."""
 
     def __init__(self, metadata: Metadata, timeout: float) -> None:
-        self.metadata = metadata
+        self._metadata = metadata
+        self._names = {name for name, _ in metadata}
         self._timeout = _checked(timeout)
+
+    def metadata(self) -> Metadata:
+        """Return what is sent with a call that begins now: the client's metadata, and the trace that the call belongs to.
+
+        What the client was told to send comes before what is found out.
+        """
+        return (*self._metadata, *(pair for pair in trace_context() if pair[0] not in self._names))
 
     def seconds(self, timeout: float | None) -> float:
         """Return the time limit of a call: its own, or else the client's.
@@ -57,7 +66,7 @@ class Caller:
             IgnisError: The call did not end well.
         """
         try:
-            return await method(request, timeout=self.seconds(timeout), metadata=self.metadata)
+            return await method(request, timeout=self.seconds(timeout), metadata=self.metadata())
         except grpc.aio.AioRpcError as rpc_error:
             raise error_from(rpc_error) from rpc_error
 

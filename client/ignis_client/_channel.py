@@ -8,12 +8,14 @@ from typing import Final
 import grpc
 
 from ignis.agents.v1 import agent_loader_pb2
+from ignis.telemetry.v1 import telemetry_pb2
 
 __all__ = ["Metadata", "open_channel", "to_metadata"]
 
 Metadata = tuple[tuple[str, str], ...]
 
 AGENT_LOADER: Final = agent_loader_pb2.DESCRIPTOR.services_by_name["AgentLoaderService"].full_name
+TELEMETRY: Final = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name
 
 # The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose. gRPC's own bound, 4 MiB, is met at a tenth.
 MAX_RESPONSE_BYTES: Final = 64 << 20
@@ -30,7 +32,13 @@ MAX_METADATA_BYTES: Final = 64 << 10
 SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [{"service": AGENT_LOADER}],
+            "name": [
+                {"service": AGENT_LOADER},
+                # Not VerifyDelivery: UNAVAILABLE is mostly its destination's, whose 10 s of patience would use up the deadline
+                # and hide what the server said.
+                {"service": TELEMETRY, "method": "GetDeliveryLedger"},
+                {"service": TELEMETRY, "method": "PreviewEgress"},
+            ],
             "waitForReady": False,
             "retryPolicy": {
                 "maxAttempts": 4,
@@ -64,7 +72,7 @@ def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> gr
     """Return a channel that connects with the first call.
 
     Calls that end UNAVAILABLE are tried again by gRPC itself, within their deadline; nothing else is. That is
-    safe because all methods of AgentLoaderService only read. Calls do not wait for a server that refuses
+    safe because the methods that are named only read. Calls do not wait for a server that refuses
     connections (`waitForReady` is false): they fail after their last attempt, in about 0.7 s.
 
     Retries follow this schedule whatever google.rpc.RetryInfo says; the error that remains has it as

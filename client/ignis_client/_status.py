@@ -32,6 +32,10 @@ BY_REASON: Final[Mapping[str, type[IgnisError]]] = MappingProxyType(
         "BUDGET_TOO_SMALL": errors.BudgetTooSmall,
         "REVISION_TOO_OLD": errors.RevisionTooOld,
         "TOO_MANY_WATCHERS": errors.LimitReached,
+        "OUTBOX_FULL": errors.OutboxFull,
+        "DESTINATION_NOT_FOUND": errors.DestinationNotFound,
+        "DESTINATION_CANNOT_VERIFY": errors.DestinationCannotVerify,
+        "DESTINATION_UNAVAILABLE": errors.DestinationUnavailable,
     }
 )
 BY_CODE: Final[Mapping[grpc.StatusCode, type[IgnisError]]] = MappingProxyType(

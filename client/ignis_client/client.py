@@ -10,13 +10,16 @@ import grpc
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.agents.v1.agent_loader_pb2_grpc import AgentLoaderServiceStub
-from ignis_client import _wire
+from ignis.telemetry.v1 import telemetry_pb2
+from ignis.telemetry.v1.telemetry_pb2_grpc import TelemetryServiceStub
+from ignis_client import _delivery_wire, _wire
 from ignis_client._caller import Caller
 from ignis_client._channel import open_channel, to_metadata
 from ignis_client._watch import watched
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, SearchResult
 from ignis_client.bundle import DetailLevel
 from ignis_client.catalog import Catalog, CatalogChange
+from ignis_client.delivery import DeliveryLedger, EgressBatch, TelemetrySignal, Verification
 from ignis_client.diagnostics import Diagnostic, Severity
 from ignis_client.epoch import HeldBundle
 from ignis_client.errors import Failure, Unavailable
@@ -40,7 +43,11 @@ class IgnisClient:
     the first call and mends itself. Make it where an event loop runs; leave it by `async with` or `close()`.
 
     Every call has a deadline: `timeout` seconds from its start, retries included. A call that finds no server
-    (UNAVAILABLE) is tried up to four times, about 0.1, 0.2 and 0.4 s apart. Nothing else is retried.
+    (UNAVAILABLE) is tried up to four times, about 0.1, 0.2 and 0.4 s apart; `verify_delivery` is tried once. Nothing else is
+    retried.
+
+    Where OpenTelemetry is installed (the extra `otel`), calls carry `traceparent` and `tracestate` of the current span, so that
+    the server's spans are its children.
 
     Every method raises an IgnisError where a call does not end well, mostly a subclass that says what to do,
     and ValueError or TypeError, without a call, for arguments that no request can hold.
@@ -80,6 +87,7 @@ class IgnisClient:
         self._target = target
         self._channel = open_channel(target, credentials)
         self._agents = AgentLoaderServiceStub(self._channel)
+        self._telemetry = TelemetryServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -283,7 +291,7 @@ class IgnisClient:
             LimitReached: As many watches stand already as the server allows.
         """
         changes = watched(
-            lambda request: self._agents.WatchCatalog(request, metadata=self._caller.metadata),
+            lambda request: self._agents.WatchCatalog(request, metadata=self._caller.metadata()),
             known_revision,
             patience,
         )
@@ -304,3 +312,56 @@ class IgnisClient:
         async for page in self._caller.pages(self._agents.ListDiagnostics, request, timeout):
             for diagnostic in _wire.to_diagnostics(page):
                 yield diagnostic
+
+    async def get_delivery_ledger(self, destination: str = "", *, timeout: float | None = None) -> DeliveryLedger:
+        """Tell what became of the server's telemetry: captured, delivered, rejected, shed, waiting.
+
+        Args:
+            destination: Only this one, by its name in the server's settings. Empty: all.
+            timeout: Seconds that the call may take. None: the client's.
+
+        Raises:
+            DestinationNotFound: There is none of this name.
+        """
+        request = telemetry_pb2.GetDeliveryLedgerRequest(destination=destination)
+        return _delivery_wire.to_ledger(await self._caller.call(self._telemetry.GetDeliveryLedger, request, timeout))
+
+    async def verify_delivery(
+        self, destination: str, *, from_sequence: int | None = None, timeout: float | None = None
+    ) -> Verification:
+        """Have the server compare its ledger with what a destination says that it has, batch by batch.
+
+        Args:
+            destination: The destination's name.
+            from_sequence: The first batch to compare. None: the oldest that the ledger remembers.
+            timeout: Seconds that the call may take; a destination is asked for 10,000 batches at a time. None: the client's.
+
+        Raises:
+            DestinationNotFound: There is none of this name.
+            DestinationCannotVerify: It does not tell what it has.
+            DestinationUnavailable: It cannot be asked now.
+        """
+        request = _delivery_wire.from_verification(destination, from_sequence)
+        return _delivery_wire.to_verification(await self._caller.call(self._telemetry.VerifyDelivery, request, timeout))
+
+    async def preview_egress(
+        self,
+        destination: str,
+        *,
+        signal: TelemetrySignal | None = None,
+        batches: int = 1,
+        timeout: float | None = None,
+    ) -> tuple[EgressBatch, ...]:
+        """Show exactly what would leave for a destination next, in the order in which it would; empty where nothing waits.
+
+        Args:
+            destination: The destination's name.
+            signal: Only batches of this one. None: of all.
+            batches: How many batches at most, up to 100.
+            timeout: Seconds that the call may take. None: the client's.
+
+        Raises:
+            DestinationNotFound: There is none of this name.
+        """
+        request = _delivery_wire.from_preview(destination, signal, batches)
+        return _delivery_wire.to_batches(await self._caller.call(self._telemetry.PreviewEgress, request, timeout))

@@ -7,13 +7,17 @@
     │   └── PageTokenInvalid
     ├── NotFound                name something else
     │   ├── AgentNotFound
+    │   ├── DestinationNotFound
     │   └── TeamNotFound
     ├── RevisionTooOld          begin the watch anew
     ├── FeatureUnavailable      do without it
     ├── AccessDenied            bring other credentials
     ├── LimitReached            wait, or ask for less
+    │   └── OutboxFull
     ├── Unavailable             wait; it was tried several times already
     ├── DeadlineExceeded        allow more time
+    ├── DestinationCannotVerify read its account in the ledger
+    ├── DestinationUnavailable  wait, or tell its operator
     ├── DigestMismatch          load again
     └── ServerError             tell the operator
 
@@ -34,6 +38,9 @@ __all__ = [
     "AmbiguousAgent",
     "BudgetTooSmall",
     "DeadlineExceeded",
+    "DestinationCannotVerify",
+    "DestinationNotFound",
+    "DestinationUnavailable",
     "DigestMismatch",
     "Failure",
     "FeatureUnavailable",
@@ -41,6 +48,7 @@ __all__ = [
     "InvalidRequest",
     "LimitReached",
     "NotFound",
+    "OutboxFull",
     "PageTokenInvalid",
     "RevisionTooOld",
     "ServerError",
@@ -135,7 +143,7 @@ class PageTokenInvalid(InvalidRequest):
 
 
 class NotFound(IgnisError):
-    """The catalog does not have what the request names."""
+    """The server does not have what the request names."""
 
 
 class AgentNotFound(NotFound):
@@ -166,6 +174,20 @@ class TeamNotFound(NotFound):
         self.nearest = _listed(failure.metadata["nearest"])
 
 
+class DestinationNotFound(NotFound):
+    """No destination of telemetry has the name.
+
+    Attributes:
+        destination: The name, as the request has it.
+        known: Names of those that there are; may be empty.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.destination = failure.metadata["destination"]
+        self.known = _listed(failure.metadata["known"])
+
+
 class RevisionTooOld(IgnisError):
     """The server never served the revision of a catalog, or has forgotten it.
 
@@ -192,12 +214,54 @@ class LimitReached(IgnisError):
     """The server takes no more calls for now, or the answer is larger than this client accepts."""
 
 
+class OutboxFull(LimitReached):
+    """The server's telemetry waits for its destinations, and it takes no calls whose telemetry it could not keep.
+
+    Attributes:
+        limit_bytes: What may wait.
+        committed_count: Items of this call that are committed all the same.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.limit_bytes = int(failure.metadata["limit_bytes"])
+        self.committed_count = int(failure.metadata["committed_count"])
+
+
 class Unavailable(IgnisError):
     """No server can be reached, or it takes no calls, after all retries."""
 
 
 class DeadlineExceeded(IgnisError):
     """The call did not end within its timeout."""
+
+
+class DestinationCannotVerify(IgnisError):
+    """A destination of telemetry does not tell what it has.
+
+    Attributes:
+        destination: Its name.
+        why: What keeps it from that.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.destination = failure.metadata["destination"]
+        self.why = failure.metadata["why"]
+
+
+class DestinationUnavailable(IgnisError):
+    """A destination of telemetry cannot be asked now; the server itself can.
+
+    Attributes:
+        destination: Its name.
+        why: What went wrong.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.destination = failure.metadata["destination"]
+        self.why = failure.metadata["why"]
 
 
 class DigestMismatch(IgnisError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
@@ -15,10 +16,13 @@ from ignis.agents.v1.agent_loader_pb2_grpc import (
     AgentLoaderServiceServicer,
     add_AgentLoaderServiceServicer_to_server,
 )
+from ignis.telemetry.v1 import telemetry_pb2
 
 __all__ = ["Abort", "Hang", "ScriptedServer", "abort", "serving"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+TELEMETRY = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,19 @@ class ScriptedServer(AgentLoaderServiceServicer):
     GetCatalog = _answer
     ListDiagnostics = _answer
 
+    def telemetry_service(self) -> grpc.GenericRpcHandler:
+        """Return the methods of TelemetryService that the client calls."""
+        methods = (TELEMETRY.methods_by_name[name] for name in ("GetDeliveryLedger", "VerifyDelivery", "PreviewEgress"))
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            method.name: grpc.unary_unary_rpc_method_handler(
+                self._answer,
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=GetMessageClass(method.output_type).SerializeToString,
+            )
+            for method in methods
+        }
+        return grpc.method_handlers_generic_handler(TELEMETRY.full_name, handlers)
+
     def WatchCatalog(self, request: Message, context: Context) -> AsyncIterator[Any]:  # noqa: N802 - of the API
         """Refuse: watches are tested with servers that have a catalog to watch."""
         raise NotImplementedError
@@ -104,6 +121,7 @@ async def serving(scripted: ScriptedServer, address: str = "127.0.0.1:0") -> Asy
     """Serve a script on loopback until the block ends."""
     server = grpc.aio.server()
     add_AgentLoaderServiceServicer_to_server(scripted, server)
+    server.add_generic_rpc_handlers((scripted.telemetry_service(),))
     port = server.add_insecure_port(address)
     scripted.target = f"127.0.0.1:{port}"
     await server.start()

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis.telemetry.v1 import telemetry_pb2
 from ignis_client import IgnisClient
 from ignis_client.errors import DeadlineExceeded, ServerError, Unavailable
 from unit.client.scripted_server import Abort, Hang, ScriptedServer, serving
@@ -36,6 +37,23 @@ async def test_server_that_stays_busy_is_asked_four_times(server: ScriptedServer
         await ignis.get_catalog()
 
     assert len(server.requests) == 4
+
+
+async def test_a_ledger_is_read_again_where_a_server_is_busy(server: ScriptedServer, ignis: IgnisClient) -> None:
+    server.script(BUSY, telemetry_pb2.GetDeliveryLedgerResponse(outbox_bytes=7))
+
+    ledger = await ignis.get_delivery_ledger()
+
+    assert ledger.outbox_bytes == 7
+
+
+async def test_a_destination_that_is_away_is_not_asked_again(server: ScriptedServer, ignis: IgnisClient) -> None:
+    server.script(BUSY)
+
+    with pytest.raises(Unavailable):
+        await ignis.verify_delivery("default")
+
+    assert len(server.requests) == 1
 
 
 async def test_retries_keep_to_the_deadline(server: ScriptedServer, ignis: IgnisClient) -> None:
@@ -98,6 +116,9 @@ async def test_call_has_the_clients_deadline(server: ScriptedServer) -> None:
         lambda ignis: anext(ignis.list_agents(timeout=0.05)),
         lambda ignis: ignis.get_catalog(timeout=0.05),
         lambda ignis: anext(ignis.list_diagnostics(timeout=0.05)),
+        lambda ignis: ignis.get_delivery_ledger(timeout=0.05),
+        lambda ignis: ignis.verify_delivery("default", timeout=0.05),
+        lambda ignis: ignis.preview_egress("default", timeout=0.05),
     ],
 )
 async def test_every_method_has_a_timeout_of_its_own(

@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.descriptor import EnumDescriptor
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis.telemetry.v1 import telemetry_pb2
 from ignis_client import (
     AgentFormat,
     CacheOutcome,
@@ -16,6 +17,7 @@ from ignis_client import (
     IgnisClient,
     InclusionReason,
     Severity,
+    TelemetrySignal,
 )
 from unit.client.samples import bundle_message
 from unit.client.scripted_server import ScriptedServer
@@ -28,6 +30,7 @@ ENUMS: list[tuple[type[Enum], EnumDescriptor]] = [
     (ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
     (InclusionReason, pb.InclusionReason.DESCRIPTOR),
     (Severity, pb.Severity.DESCRIPTOR),
+    (TelemetrySignal, telemetry_pb2.Signal.DESCRIPTOR),
 ]
 
 
@@ -107,6 +110,19 @@ async def test_cache_outcomes(server: ScriptedServer, ignis: IgnisClient) -> Non
     assert outcomes == names(pb.CacheOutcome.DESCRIPTOR)
 
 
+async def test_signals_of_telemetry(server: ScriptedServer, ignis: IgnisClient) -> None:
+    numbers = telemetry_pb2.Signal.values()
+    server.script(
+        telemetry_pb2.PreviewEgressResponse(batches=[telemetry_pb2.EgressBatch(signal=each) for each in numbers])
+    )
+
+    for signal in TelemetrySignal:
+        batches = await ignis.preview_egress("default", signal=signal)
+        assert [batch.signal.name for batch in batches] == names(telemetry_pb2.Signal.DESCRIPTOR)
+
+    assert [request.signal for request in server.requests] == numbers
+
+
 async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:
     newer: Any = 99
     bundle = bundle_message("text\n")
@@ -115,10 +131,12 @@ async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, igni
     server.script(
         pb.LoadAgentsResponse(bundle=bundle, left_out=left_out, cache_outcome=newer),
         pb.ListDiagnosticsResponse(diagnostics=[pb.Diagnostic(severity=newer)]),
+        telemetry_pb2.GetDeliveryLedgerResponse(rows=[telemetry_pb2.LedgerRow(signal=newer)]),
     )
 
     loaded = await ignis.load_agents("a shop")
     remarks = [each async for each in ignis.list_diagnostics()]
+    ledger = await ignis.get_delivery_ledger()
 
     assert loaded.agents[0].agent.format is AgentFormat.UNKNOWN
     assert loaded.agents[0].detail is DetailLevel.UNKNOWN
@@ -126,6 +144,7 @@ async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, igni
     assert loaded.left_out[0].reason is ExclusionReason.UNKNOWN
     assert loaded.cache_outcome is CacheOutcome.UNKNOWN
     assert remarks[0].severity is Severity.UNKNOWN
+    assert ledger.rows[0].signal is TelemetrySignal.UNKNOWN
 
 
 def test_levels_are_ordered() -> None:

@@ -61,13 +61,33 @@ REASONS: dict[str, tuple[grpc.StatusCode, dict[str, str], type[IgnisError]]] = {
         errors.RevisionTooOld,
     ),
     "TOO_MANY_WATCHERS": (Code.RESOURCE_EXHAUSTED, {"limit": "500", "retry_seconds": "5"}, errors.LimitReached),
+    "OUTBOX_FULL": (
+        Code.RESOURCE_EXHAUSTED,
+        {"limit_bytes": "1073741824", "retry_seconds": "30", "committed_count": "2"},
+        errors.OutboxFull,
+    ),
+    "DESTINATION_NOT_FOUND": (
+        Code.NOT_FOUND,
+        {"destination": "platfrm", "known": "default,platform"},
+        errors.DestinationNotFound,
+    ),
+    "DESTINATION_CANNOT_VERIFY": (
+        Code.FAILED_PRECONDITION,
+        {"destination": "platform", "why": "it is not reached by gRPC"},
+        errors.DestinationCannotVerify,
+    ),
+    "DESTINATION_UNAVAILABLE": (
+        Code.UNAVAILABLE,
+        {"destination": "platform", "why": "DEADLINE_EXCEEDED", "retry_seconds": "10"},
+        errors.DestinationUnavailable,
+    ),
 }
 
-# The reasons of workflows begin here.
-END_OF_AGENTS = 40
+# The reasons of workflows begin at 40, those of telemetry at 60.
+WORKFLOWS = range(40, 60)
 
-# Reasons of methods that this client does not call yet: those that change something.
-NOT_CALLED = {"REQUEST_ID_REUSED"}
+# Reasons of methods that this client does not call yet: those that change something, analytics and issues.
+NOT_CALLED = {"REQUEST_ID_REUSED", "BEYOND_RETENTION", "ISSUE_NOT_FOUND"}
 
 
 async def failure_of(ignis: IgnisClient, server: ScriptedServer, answer: Abort) -> IgnisError:
@@ -89,9 +109,9 @@ async def test_reason_has_its_class(reason: str, server: ScriptedServer, ignis: 
     assert (error.code, error.reason, error.metadata) == (code, reason, metadata)
 
 
-def test_every_reason_of_the_agents_is_known() -> None:
+def test_every_reason_but_those_of_workflows_is_known() -> None:
     numbers = error_reason_pb2.ErrorReason.items()
-    names = {name.removeprefix("ERROR_REASON_") for name, number in numbers if number < END_OF_AGENTS}
+    names = {name.removeprefix("ERROR_REASON_") for name, number in numbers if number not in WORKFLOWS}
 
     assert names == REASONS.keys() | NOT_CALLED | {"UNSPECIFIED"}
 
@@ -130,6 +150,34 @@ async def test_ambiguous_agent_names_the_candidates(server: ScriptedServer, igni
 
     assert caught.value.agent == "code-reviewer"
     assert caught.value.ids == ("a/code-reviewer", "b/code-reviewer")
+
+
+async def test_errors_of_destinations_name_them(server: ScriptedServer, ignis: IgnisClient) -> None:
+    def scripted(reason: str) -> Abort:
+        code, metadata, _ = REASONS[reason]
+        return abort(code, reason=reason, metadata=metadata)
+
+    server.script(*map(scripted, ("DESTINATION_NOT_FOUND", "DESTINATION_CANNOT_VERIFY", "DESTINATION_UNAVAILABLE")))
+
+    with pytest.raises(errors.DestinationNotFound) as unknown:
+        await ignis.get_delivery_ledger("platfrm")
+    with pytest.raises(errors.DestinationCannotVerify) as silent:
+        await ignis.verify_delivery("platform")
+    with pytest.raises(errors.DestinationUnavailable) as away:
+        await ignis.verify_delivery("platform")
+
+    assert (unknown.value.destination, unknown.value.known) == ("platfrm", ("default", "platform"))
+    assert (silent.value.destination, silent.value.why) == ("platform", "it is not reached by gRPC")
+    assert (away.value.destination, away.value.why) == ("platform", "DEADLINE_EXCEEDED")
+
+
+async def test_a_full_outbox_says_what_it_holds(server: ScriptedServer, ignis: IgnisClient) -> None:
+    code, metadata, _ = REASONS["OUTBOX_FULL"]
+
+    error = await failure_of(ignis, server, abort(code, reason="OUTBOX_FULL", metadata=metadata))
+
+    assert isinstance(error, errors.OutboxFull)
+    assert (error.limit_bytes, error.committed_count) == (1 << 30, 2)
 
 
 async def test_small_budget_is_answered_with_the_smallest_that_would_do(

@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor
 
 import ignis_client
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis.telemetry.v1 import telemetry_pb2
 
 MESSAGES = [
     (ignis_client.Agent, pb.Agent.DESCRIPTOR),
@@ -17,12 +18,15 @@ MESSAGES = [
     (ignis_client.Bundle, pb.Bundle.DESCRIPTOR),
     (ignis_client.Catalog, pb.Catalog.DESCRIPTOR),
     (ignis_client.CategoryCount, pb.CategoryCount.DESCRIPTOR),
+    (ignis_client.DeliveryLedger, telemetry_pb2.GetDeliveryLedgerResponse.DESCRIPTOR),
     (ignis_client.Diagnostic, pb.Diagnostic.DESCRIPTOR),
+    (ignis_client.EgressBatch, telemetry_pb2.EgressBatch.DESCRIPTOR),
     (ignis_client.Epoch, pb.Epoch.DESCRIPTOR),
     (ignis_client.Evidence, pb.Evidence.DESCRIPTOR),
     (ignis_client.FormatCount, pb.FormatCount.DESCRIPTOR),
     (ignis_client.HeldAgent, pb.HeldAgent.DESCRIPTOR),
     (ignis_client.HeldBundle, pb.HeldBundle.DESCRIPTOR),
+    (ignis_client.LedgerRow, telemetry_pb2.LedgerRow.DESCRIPTOR),
     (ignis_client.LeftOutAgent, pb.LeftOutAgent.DESCRIPTOR),
     (ignis_client.Loaded, pb.LoadAgentsResponse.DESCRIPTOR),
     (ignis_client.LoadedAgent, pb.LoadedAgent.DESCRIPTOR),
@@ -32,6 +36,7 @@ MESSAGES = [
     (ignis_client.SeverityCount, pb.SeverityCount.DESCRIPTOR),
     (ignis_client.Team, pb.Team.DESCRIPTOR),
     (ignis_client.TokenPrices, pb.TokenPrices.DESCRIPTOR),
+    (ignis_client.Verification, telemetry_pb2.VerifyDeliveryResponse.DESCRIPTOR),
 ]
 
 SERVER_ONLY = {
