@@ -103,12 +103,14 @@ async def verify(kept: Kept, audits: Mapping[str, Audit | None], destination: st
     audit = audits[destination]
     if audit is None:
         raise DestinationCannotVerify(destination, "it is not reached by gRPC")
+    # In this order: what is acknowledged after that, while the destination is asked, is no batch that it should have named.
+    acknowledged = [each async for each in _all(kept, destination, from_sequence)]
     heard = {sequence: each async for sequence, each in audit.heard(kept.outbox_id, from_sequence)}
     batches = 0
     missing: list[int] = []
     differing: list[int] = []
     duplicated: list[int] = []
-    async for settled in _all(kept, destination, from_sequence):
+    for settled in acknowledged:
         if settled.rejected or not settled.delivered:
             continue
         batches += 1
