@@ -23,7 +23,7 @@ class Ledger:
     acknowledged: list[Receipt]
     outbox_id: str = "box"
 
-    async def receipts(self, destination: str, from_sequence: int, limit: int) -> Sequence[Receipt]:
+    async def receipts(self, destination: str, from_sequence: int, limit: int) -> Sequence[Receipt]:  # noqa: ARG002 - as the port has it
         return [each for each in self.acknowledged if each.sequence >= from_sequence][:limit]
 
 
@@ -34,7 +34,7 @@ class BusyDestination:
     ledger: Ledger
     next_sequences: list[int] = field(default_factory=list)
 
-    async def heard(self, outbox_id: str, from_sequence: int) -> AsyncIterator[tuple[int, Heard]]:
+    async def heard(self, outbox_id: str, from_sequence: int) -> AsyncIterator[tuple[int, Heard]]:  # noqa: ARG002 - as the port has it
         for each in list(self.ledger.acknowledged):
             if each.sequence >= from_sequence:
                 yield each.sequence, Heard(each.digest, 1)
