@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ignis.agents.v1.agent_loader_pb2 import GetCatalogResponse
 from ignis_server.rpc.server import RpcServer
+from unit.client.scripted_server import ScriptedServer, serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +22,17 @@ async def main():
     async with IgnisClient("{address}") as ignis:
         loaded = await ignis.load_agents("tune PostgreSQL queries")
         print(*(agent.id for agent in loaded.agents), loaded.bundle.tokens)
+asyncio.run(main())
+"""
+
+IN_A_SPAN = """
+import asyncio
+from ignis_client import IgnisClient
+from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
+async def main():
+    async with IgnisClient("{target}") as ignis:
+        with use_span(NonRecordingSpan(SpanContext(trace_id=0xabc, span_id=0xdef, is_remote=False))):
+            await ignis.get_catalog()
 asyncio.run(main())
 """
 
@@ -56,6 +69,32 @@ def test_a_base_install_has_three_dependencies(wheel: Path) -> None:
     required = [line.split()[1] for line in lines if line.startswith("Requires-Dist:") and "extra ==" not in line]
     names = {name.split(">")[0].split("<")[0] for name in required}
     assert names == {"googleapis-common-protos", "grpcio", "protobuf"}
+    extra = [line.split()[1] for line in lines if line.startswith("Requires-Dist:") and "extra == 'otel'" in line]
+    assert [name.split(">")[0] for name in extra] == ["opentelemetry-api"]
+
+
+async def test_the_wheel_with_its_extra_sends_the_trace(wheel: Path, tmp_path: Path) -> None:
+    server = ScriptedServer()
+    server.script(GetCatalogResponse())
+
+    def in_empty_venv() -> str:
+        venv.create(tmp_path / "venv", with_pip=True)
+        python = tmp_path / "venv" / "bin" / "python"
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, wheel], check=True, timeout=300)
+        listed = subprocess.run(
+            [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True, timeout=60
+        )
+        subprocess.run([*install, f"{wheel}[otel]"], check=True, timeout=300)
+        script = IN_A_SPAN.format(target=server.target)
+        subprocess.run([python, "-W", "error", "-c", script], check=True, timeout=60)
+        return listed.stdout
+
+    async with serving(server):
+        base = await asyncio.to_thread(in_empty_venv)
+
+    assert "opentelemetry" not in base
+    assert server.metadata[0]["traceparent"] == f"00-{0xABC:032x}-{0xDEF:016x}-00"
 
 
 async def test_the_wheel_alone_in_an_empty_venv_calls_a_server(wheel: Path, server: RpcServer, tmp_path: Path) -> None:
