@@ -73,6 +73,10 @@ stubs: # As gen, with the PYTHON and into the OUT that are given; protoc finds i
 	@PATH="$(dir $(PYTHON)):$$PATH" $(PYTHON) -m grpc_tools.protoc -I protos \
 		--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
 
+.PHONY: docs
+docs: $(VENV)/.server ## Write docs/signals.md from the table of signals
+	@$(BIN)/ignis signals --markdown >docs/signals.md
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure compilation, memory and latency of loading
 	@$(BIN)/python -m perf.loading

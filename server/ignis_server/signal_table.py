@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["EVENTS", "METRICS", "SPANS", "Attribute", "Kind", "Privacy", "Row"]
+__all__ = ["EVENTS", "METRICS", "RESOURCE", "SPANS", "STAYS_LOCAL", "Attribute", "Kind", "Privacy", "Row"]
 
 
 class Kind(StrEnum):
@@ -65,7 +65,7 @@ class Row:
 
 
 def _span(name: str, meaning: str, *attributes: Attribute) -> Row:
-    return Row(name, Kind.SPAN, meaning, "", (*CALL, *attributes))
+    return Row(name, Kind.SPAN, meaning, "", (*CALL, *OLD_CALL, *attributes))
 
 
 def _counter(name: str, unit: str, meaning: str, *attributes: Attribute) -> Row:
@@ -87,6 +87,26 @@ def _histogram(name: str, unit: str, boundaries: Sequence[float], meaning: str, 
 def _event(name: str, meaning: str, *attributes: Attribute) -> Row:
     return Row(name, Kind.EVENT, meaning, "", attributes)
 
+
+# Of the resource, which comes with each request. What the operator's OTEL_RESOURCE_ATTRIBUTES says is there, too.
+RESOURCE: Final = (
+    Attribute("service.name", '"ignis-agents", or what OTEL_SERVICE_NAME says.'),
+    Attribute("service.version", "The release."),
+    Attribute("service.instance.id", "Random; another one for each process.", Privacy.CORRELATION),
+    Attribute("telemetry.sdk.language", '"python".'),
+    Attribute("telemetry.sdk.name", '"opentelemetry".'),
+    Attribute("telemetry.sdk.version", "Release of OpenTelemetry."),
+    Attribute("ignis.outbox.id", "The outbox that numbers the batch.", Privacy.CORRELATION),
+    Attribute("ignis.batch.sequence", "Number of the batch in it, from 1 and without gaps."),
+    Attribute("ignis.batch.items", "Spans, metric points or log records of the batch."),
+    Attribute("ignis.batch.digest", "SHA-256 of the batch's content, by which it is verified."),
+    Attribute(
+        "ignis.batch.part", 'Which piece this is, such as "2/4", of a batch that was too large for its destination.'
+    ),
+)
+
+# Fields of log lines that may hold paths, addresses or texts of others. They are written to the log of this machine and never leave.
+STAYS_LOCAL: Final = frozenset({"error", "exc_info", "file", "message", "root", "why"})
 
 # Calls. Names are those of OpenTelemetry's RPC conventions.
 CALL: Final = (
@@ -172,13 +192,12 @@ SPANS: Final = (
         )
     ),
     _span("grpc.health.v1.Health/Check", "A health check."),
-    _span("grpc.health.v1.Health/List", "All health checks at once."),
     _span("grpc.health.v1.Health/Watch", "A watch of the service's health, from its beginning to its end."),
     _span("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "Somebody asked what there is."),
 )
 
 RPC_SERVER_CALL_DURATION: Final = _histogram(
-    "rpc.server.call.duration", "s", CALL_SECONDS, "Time from the first byte of a call to its status.", *CALL
+    "rpc.server.call.duration", "s", CALL_SECONDS, "Time from the first byte of a call to its status.", *CALL, *OLD_CALL
 )
 RPC_SERVER_REQUEST_SIZE: Final = _histogram(
     "rpc.server.request.size",
@@ -186,9 +205,15 @@ RPC_SERVER_REQUEST_SIZE: Final = _histogram(
     MESSAGE_BYTES,
     "Uncompressed bytes of all requests of a call. The conventions have dropped the name and have no other.",
     *CALL,
+    *OLD_CALL,
 )
 RPC_SERVER_RESPONSE_SIZE: Final = _histogram(
-    "rpc.server.response.size", "By", MESSAGE_BYTES, "Uncompressed bytes of all responses of a call; likewise.", *CALL
+    "rpc.server.response.size",
+    "By",
+    MESSAGE_BYTES,
+    "Uncompressed bytes of all responses of a call; likewise.",
+    *CALL,
+    *OLD_CALL,
 )
 RPC_SERVER_DURATION: Final = _histogram(
     "rpc.server.duration",

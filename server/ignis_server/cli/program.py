@@ -8,7 +8,7 @@ import typer
 
 from ignis_client import IgnisError as CallError
 from ignis_client.errors import Unavailable
-from ignis_server.cli import catalog, demo, health, load, serve, workflow
+from ignis_server.cli import catalog, demo, health, load, serve, signals, sink, status, workflow
 from ignis_server.errors import IgnisError, SettingsInvalid
 
 __all__ = ["main"]
@@ -45,6 +45,9 @@ app.command()(serve.serve)
 app.command()(load.load)
 app.command()(health.health)
 app.command()(demo.demo)
+app.command()(status.status)
+app.command()(sink.sink)
+app.command()(signals.signals)
 
 
 def main() -> None:
