@@ -11,7 +11,7 @@ that are not served; calls that the client does not want a span of.
 
 Counts, tokens, codes, reasons and attributes must be equal, all of them. A duration agrees if the server's span is not longer than
 the call was for its client, and shorter by at most 5 % or 1 ms, whichever is more; nothing is subtracted for the way there and
-back. Where the client gave up, the server hears of it later, and the span may be longer by as much. At least 95 % must agree of
+back. The server is kept to one core, the client and the receiver to another. Where the client gave up, the server hears of it later, and the span may be longer by as much. At least 95 % must agree of
 the calls that were made one at a time. Of those made by ten callers at once, most of the client's time is spent waiting until the
 server, which has one thread, takes the call up; that share is printed beside, and not required.
 
@@ -43,6 +43,8 @@ CATALOG = Path(__file__).parents[1] / "examples" / "catalog"
 SERVER, CLIENT = 1, 0
 SEED = 20_261_124
 LEAST_SHARE = 0.95
+# The server has a core of its own, so that the client's clock does not count its waiting for one.
+SERVER, CLIENT = 1, 0
 DURATION, REQUEST_SIZE, RESPONSE_SIZE = (
     "rpc.server.call.duration",
     "rpc.server.request.size",
@@ -77,6 +79,7 @@ async def audited(*, rounds: int) -> Audited:
                 serving([CATALOG], environment=environment, core=SERVER) as server,
                 grpc.aio.insecure_channel(server.address) as channel,
             ):
+                keep_to_core(CLIENT)
                 await channel.channel_ready()
                 script = Script(channel, random.Random(SEED))  # noqa: S311 - a workload that repeats, no secret
                 await script.run(rounds=rounds)
