@@ -40,7 +40,6 @@ from perf.telemetry.tables import table, write
 from perf.telemetry.truth import OUTCOMES, Sent, answers, ends, load_sums
 
 CATALOG = Path(__file__).parents[1] / "examples" / "catalog"
-SERVER, CLIENT = 1, 0
 SEED = 20_261_124
 LEAST_SHARE = 0.95
 # The server has a core of its own, so that the client's clock does not count its waiting for one.
@@ -200,8 +199,6 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="folder for telemetry-accuracy.json and telemetry-accuracy.md")
     given = parser.parse_args()
-    # Where they take part of each other's core, a client's clock measures that.
-    keep_to_core(CLIENT)
     found = uvloop.run(audited(rounds=given.rounds))
     text = table(("field", "truth", "received", "equal?"), rows_of(found))
     print(text)

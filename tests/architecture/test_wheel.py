@@ -80,7 +80,7 @@ async def test_the_wheel_with_its_extra_sends_the_trace(wheel: Path, tmp_path: P
     def in_empty_venv() -> str:
         venv.create(tmp_path / "venv", with_pip=True)
         python = tmp_path / "venv" / "bin" / "python"
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, wheel], check=True, timeout=300)
         listed = subprocess.run(
             [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True, timeout=60
