@@ -170,6 +170,7 @@ SPANS: Final = (
             "CompleteStep",
             "FailStep",
             "ResolveInput",
+            "GetStep",
             "WatchRun",
         )
     ),
@@ -495,6 +496,16 @@ EVENTS: Final = (
         Attribute("signal", '"traces", "metrics", "logs", or "unknown".'),
         Attribute("items", "How much."),
         SIZE_BYTES,
+    ),
+    _event(
+        "outbox.destination_gone",
+        "A destination is no longer in the settings; what waited for it alone goes.",
+        Attribute("destination", "Its name."),
+        Attribute("signal", '"traces", "metrics" or "logs".'),
+        Attribute("waiting", "Items that waited for it."),
+    ),
+    _event(
+        "outbox.closed_too_late", "Not everything was sealed when the process ended; the next one does it.", SECONDS
     ),
     _event("outbox.not_forced", "The disk did not confirm what was written.", Attribute("reason", "In a word.")),
     _event("outbox.database_damaged", "The outbox's database is damaged, and put aside.", SLOT, SIZE_BYTES),
