@@ -1,5 +1,6 @@
 """Log lines as OTLP log records: events of the signal table, with the attributes that it names and no others."""
 
+import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
 from types import MappingProxyType, TracebackType
@@ -60,6 +61,9 @@ class LogRelay:
         event = str(line["event"])
         said = dict(line)
         error = line.get("exc_info")
+        if error is True:
+            # As `log.exception` has it: the one that is being handled.
+            error = sys.exception()
         if isinstance(error, BaseException):
             said |= {"exception.type": type(error).__name__, "exception.stacktrace": _frames(error.__traceback__)}
         now_ns = self._clock.now_ns()

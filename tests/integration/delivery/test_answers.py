@@ -148,9 +148,9 @@ async def test_what_is_unavailable_is_asked_again_for_as_long_as_it_takes(
     assert receipt.delivered == 2
     assert len(receiver.got) == 31
     assert len(world.slept) == 30
-    assert max(world.slept) <= 30
+    assert max(world.slept) <= 5
     # With full jitter each is short by chance; together they are not.
-    assert sum(world.slept[10:]) > 100
+    assert sum(world.slept[10:]) > 20
     assert world.reasons() == ["unavailable", ""]
     assert len(pending.failures) == 1
 

@@ -14,11 +14,12 @@ T = TypeVar("T")
 Sleep = Callable[[float], Coroutine[object, object, None]]
 
 FIRST_SECONDS = 0.1
-LONGEST_SECONDS = 30.0
+# A receiver that comes back is found within this, which is the time in which telemetry is to be delivered.
+LONGEST_SECONDS = 5.0
 # Whoever asks for more is asked again after ten minutes: a date that is mistaken by a century must not silence us for one.
 LONGEST_ADVISED_SECONDS = 600.0
-# 0.1 s doubled nine times is more than 30 s.
-DOUBLINGS = 9
+# 0.1 s doubled six times is more than 5 s.
+DOUBLINGS = 6
 
 
 class PaceEnded(Exception):
@@ -26,7 +27,7 @@ class PaceEnded(Exception):
 
 
 def backoff_seconds(failures: int, random: Random) -> float:
-    """Return how long to wait after so many failures in a row: anything up to 0.1 s doubled each time, 30 s at most.
+    """Return how long to wait after so many failures in a row: anything up to 0.1 s doubled each time, 5 s at most.
 
     With jitter over the whole range, replicas that failed together do not come back together.
     """
