@@ -21,6 +21,7 @@ from ignis_server.telemetry.otlp import export_request
 from ignis_server.telemetry.verification import Verification
 
 __all__ = [
+    "SIGNALS",
     "Preview",
     "from_batches",
     "from_ledger",

@@ -5,24 +5,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from ignis.telemetry.v1 import delivery_audit_pb2 as pb
-from ignis.telemetry.v1 import telemetry_pb2
 from ignis_server.errors import PageTokenInvalid
 from ignis_server.rpc.checks import Checks
 from ignis_server.rpc.cursor import decode_cursor, encode_cursor
-from ignis_server.telemetry.model import Signal
 from ignis_server.telemetry.sink.received import ReceivedBatch
+from ignis_server.telemetry.wire import SIGNALS
 
-__all__ = ["SIGNALS", "BatchPage", "from_batch_page", "to_batch_page"]
+__all__ = ["BatchPage", "from_batch_page", "to_batch_page"]
 
 METHOD: Final = "ListReceivedBatches"
 MAX_OUTBOX_CHARACTERS: Final = 128
 DEFAULT_PAGE: Final = 1_000
 MAX_PAGE: Final = 10_000
-SIGNALS: Final = {
-    Signal.TRACES: telemetry_pb2.SIGNAL_TRACES,
-    Signal.METRICS: telemetry_pb2.SIGNAL_METRICS,
-    Signal.LOGS: telemetry_pb2.SIGNAL_LOGS,
-}
 
 
 @dataclass(frozen=True, slots=True)
