@@ -137,7 +137,7 @@ class _Nothing:
     """The scope of an expression that names nothing."""
 
     def value_of(self, root: Root) -> Value:
-        raise NotImplementedError(f"{root} stands in an expression without paths")
+        raise AssertionError(f"{root} stands in an expression without paths")
 
 
 def _outputs(step: StepDefinition) -> tuple[str, ...] | None:
