@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ignis_server.diagnostics import Severity
 from ignis_server.workflow.commands import AnswerInput
 from ignis_server.workflow.definition_codec import encode_definition
 from ignis_server.workflow.formats import TextFile, import_file
 from ignis_server.workflow.formats.yaml_tree import ListNode, MappingNode, Node, Scalar, read_tree
 from ignis_server.workflow.library import Library, compile_library
-from ignis_server.workflow.model import Definition, Severity
+from ignis_server.workflow.model import Definition
 from ignis_server.workflow.run import Completed, Step
 from ignis_server.workflow.values import decode, encode
 from ignis_server.workflow.words import RunState

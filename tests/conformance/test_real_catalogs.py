@@ -14,12 +14,13 @@ from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.canonical import LoadRequest
 from ignis_server.agents.catalog import Catalog
 from ignis_server.agents.loader import AgentLoader
-from ignis_server.agents.model import AgentFormat, Project, Severity
+from ignis_server.agents.model import AgentFormat, Project
 from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import compile_snapshot
 from ignis_server.agents.source import Sources, read_directories
 from ignis_server.agents.tokenizer import TiktokenTokenizer
+from ignis_server.diagnostics import Severity
 from ignis_server.signals import NoSignals
 from support.fakes import HandClock, WordTokenizer
 from support.recount import recount

@@ -1,7 +1,8 @@
 """Workflows for tests, read from text as they are from files."""
 
+from ignis_server.diagnostics import Diagnostic
 from ignis_server.workflow.formats import Imported, Located, TextFile, import_file
-from ignis_server.workflow.model import Definition, Diagnostic
+from ignis_server.workflow.model import Definition
 from ignis_server.workflow.validation import check
 
 __all__ = ["definition_of", "imported", "located", "remarks_on"]

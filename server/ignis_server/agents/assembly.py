@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from ignis_server.agents.catalog import Catalog, CatalogAgent, CatalogTeam, Rendered
 from ignis_server.agents.compilation import CompiledAgent, CompiledFile, compile_agents, compile_files, digest_of
-from ignis_server.agents.model import AgentDefinition, Diagnostic, Severity, TeamDefinition
+from ignis_server.agents.model import AgentDefinition, TeamDefinition
 from ignis_server.agents.rendering import render_card, render_core, render_full
 from ignis_server.agents.source import Sources
 from ignis_server.agents.tokenizer import Tokenizer
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["Assembly", "assemble", "compile_catalog", "rendered"]
 

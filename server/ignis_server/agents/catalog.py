@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Self
 
-from ignis_server.agents.model import AgentDefinition, DetailLevel, Diagnostic
+from ignis_server.agents.model import AgentDefinition, DetailLevel
+from ignis_server.diagnostics import Diagnostic
 from ignis_server.errors import AgentNotFound, AmbiguousAgent, TeamNotFound
 
 __all__ = ["Catalog", "CatalogAgent", "CatalogTeam", "Rendered", "is_pin", "taken_apart"]

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from ignis_server.agents.formats import Imported, decode, import_file
-from ignis_server.agents.model import AgentDefinition, Diagnostic, TeamDefinition
+from ignis_server.agents.model import AgentDefinition, TeamDefinition
 from ignis_server.agents.rendering import render_card, render_core, render_full
 from ignis_server.agents.sections import Core, core_of
 from ignis_server.agents.source import RawFile
 from ignis_server.agents.tokenizer import Tokenizer
+from ignis_server.diagnostics import Diagnostic
 
 __all__ = ["CompiledAgent", "CompiledFile", "compile_agents", "compile_files", "digest_of"]
 

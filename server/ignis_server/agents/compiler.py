@@ -14,12 +14,12 @@ from ignis_server.agents.artefacts import KeptArtefacts
 from ignis_server.agents.cache.artefact_codec import decode_artefact, encode_artefact
 from ignis_server.agents.cache.provenance import maker
 from ignis_server.agents.last_good import kept_from_before
-from ignis_server.agents.model import Diagnostic
 from ignis_server.agents.selection.selector import Selector
 from ignis_server.agents.snapshot import Artefact, Snapshot, build_snapshot, compile_artefacts
 from ignis_server.agents.source import RawFile, Sources
 from ignis_server.agents.tokenizer import Tokenizer
 from ignis_server.clock import Clock
+from ignis_server.diagnostics import Diagnostic
 from ignis_server.errors import CatalogUnusable
 from ignis_server.signals import Signals
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from ignis_server.agents.compilation import CompiledFile
-from ignis_server.agents.model import Diagnostic, Severity
 from ignis_server.agents.snapshot import Artefact
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["kept_from_before"]
 

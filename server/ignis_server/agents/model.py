@@ -1,4 +1,4 @@
-"""The words of the agents capability: what a definition, a diagnostic and a team are."""
+"""The words of the agents capability: what a definition and a team are."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -8,11 +8,9 @@ __all__ = [
     "AgentFilter",
     "AgentFormat",
     "DetailLevel",
-    "Diagnostic",
     "HeldAgent",
     "HeldBundle",
     "Project",
-    "Severity",
     "TeamDefinition",
     "TokenPrices",
 ]
@@ -29,35 +27,6 @@ class AgentFormat(StrEnum):
     CREWAI_AGENT = "crewai-agent"
     A2A_CARD = "a2a-card"
     PLAIN_MARKDOWN = "plain-markdown"
-
-
-class Severity(IntEnum):
-    """How much of a file a diagnostic concerns; a greater one is worse.
-
-    A NOTE says why a file is no agent (README, licence, workflow) or what was
-    taken for granted. A WARNING goes with an agent that was loaded although
-    something in its file is wrong. An ERROR says that the file was rejected.
-    """
-
-    NOTE = 1
-    WARNING = 2
-    ERROR = 3
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Diagnostic:
-    """One remark on one line of one file, with the way to mend it.
-
-    `path` is relative to the catalog's root, with forward slashes; `line` counts
-    from 1; `code` is a stable kebab-case word for machines (`duplicate-key`).
-    """
-
-    path: str
-    line: int
-    severity: Severity
-    code: str
-    message: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

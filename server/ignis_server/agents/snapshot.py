@@ -11,13 +11,14 @@ from ignis_server.agents.assembly import assemble
 from ignis_server.agents.catalog import Catalog, CatalogAgent
 from ignis_server.agents.compilation import CompiledFile, compile_files
 from ignis_server.agents.history import History
-from ignis_server.agents.model import AgentFilter, Diagnostic, Severity
+from ignis_server.agents.model import AgentFilter
 from ignis_server.agents.selection.analysis import Analysis
 from ignis_server.agents.selection.names import NameIndex
 from ignis_server.agents.selection.selector import SelectionIndex, Selector
 from ignis_server.agents.source import RawFile, Sources
 from ignis_server.agents.tokenizer import Tokenizer
 from ignis_server.clock import Clock
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.signals import CatalogCompiled
 
 __all__ = ["Artefact", "Snapshot", "build_snapshot", "compile_artefacts", "compile_snapshot"]

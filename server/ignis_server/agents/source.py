@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ignis_server.agents.model import Diagnostic, Severity
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.errors import CatalogUnusable
 
 __all__ = ["RawFile", "SourceLimits", "Sources", "read_directories"]

@@ -1,8 +1,6 @@
 """`ignis catalog`: look at a catalog without a server."""
 
 import json
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,34 +9,23 @@ from rich.console import Console
 
 from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.catalog import Catalog
-from ignis_server.agents.model import Diagnostic, Severity
 from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.cli.consoles import new_console, new_table
+from ignis_server.cli.diagnostics import AsJson, Least, LeastSeverity, counted, fail_on_errors, show
 from ignis_server.errors import CatalogUnusable
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Look at catalogs: what is wrong with their files, and what they hold.", no_args_is_help=True)
 
-STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
-
 Directories = Annotated[list[Path], typer.Argument(help="Directories that hold agents.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for machines instead of text.")]
-
-
-class Least(StrEnum):
-    """The least severity to show."""
-
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @app.command()
 def lint(
     directories: Directories,
-    severity: Annotated[Least, typer.Option(help="The least severity to show.")] = Least.NOTE,
+    severity: LeastSeverity = Least.NOTE,
     as_json: AsJson = False,
 ) -> None:
     """Name every file that holds no agent or has something wrong, with the line and how to mend it.
@@ -48,14 +35,10 @@ def lint(
     catalog = _compiled(directories)
     if not catalog.file_count and not catalog.diagnostics:
         raise CatalogUnusable(directories[0], "it holds no file", "give the directory that the agents lie in")
-    shown = [each for each in catalog.diagnostics if each.severity >= Severity[severity.name]]
-    if as_json:
-        typer.echo(json.dumps([asdict(each) | {"severity": each.severity.name.lower()} for each in shown], indent=2))
-    else:
-        _print_diagnostics(shown)
+    show(catalog.diagnostics, severity, as_json=as_json)
+    if not as_json:
         _print_summary(catalog)
-    if any(each.severity is Severity.ERROR for each in catalog.diagnostics):
-        raise typer.Exit(1)
+    fail_on_errors(catalog.diagnostics)
 
 
 @app.command("list")
@@ -108,20 +91,9 @@ def _described(catalog: Catalog, place: int) -> dict[str, object]:
     }
 
 
-def _print_diagnostics(diagnostics: list[Diagnostic]) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    for each in diagnostics:
-        name = each.severity.name.lower()
-        console.print(f"{each.path}:{each.line}: ", end="", markup=False)
-        console.print(name, style=STYLES[each.severity], end="")
-        console.print(f": {each.message} [{each.code}]; {each.remedy}", markup=False)
-
-
 def _print_summary(catalog: Catalog) -> None:
-    counts = {each: sum(one.severity is each for one in catalog.diagnostics) for each in Severity}
     tokens = sum(agent.full.tokens for agent in catalog.agents)
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"{catalog.file_count:,} files: {len(catalog.agents):,} agents with {tokens:,} tokens, "
-        f"{len(catalog.teams):,} teams; {counts[Severity.ERROR]:,} errors, "
-        f"{counts[Severity.WARNING]:,} warnings, {counts[Severity.NOTE]:,} notes"
+        f"{len(catalog.teams):,} teams; {counted(catalog.diagnostics)}"
     )

@@ -1,9 +1,6 @@
 """`ignis workflow`: look at workflows without a server."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,41 +11,32 @@ from ignis_server.agents.assembly import compile_catalog
 from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.cli.consoles import new_console, new_table
+from ignis_server.cli.diagnostics import AsJson, Least, LeastSeverity, counted, fail_on_errors, show
 from ignis_server.cli.directory import CatalogDirectory
+from ignis_server.diagnostics import Severity
 from ignis_server.errors import WorkflowsUnusable
 from ignis_server.workflow.definition_codec import definition_digest
 from ignis_server.workflow.formats import json_schema
 from ignis_server.workflow.library import Library, compile_library
-from ignis_server.workflow.model import Definition, Diagnostic, Severity
+from ignis_server.workflow.model import Definition
 from ignis_server.workflow.source import read_paths
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Look at workflows: what is wrong with their files, and what they hold.", no_args_is_help=True)
 
-STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
-
 Paths = Annotated[list[Path], typer.Argument(help="Files, or directories that hold them.", show_default=False)]
 Catalogs = Annotated[
     list[Path] | None,
     typer.Option("--catalog", help="A directory of agents, by which those that steps name are checked; repeatable."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for machines instead of text.")]
-
-
-class Least(StrEnum):
-    """The least severity to show."""
-
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @app.command()
 def lint(
     paths: Paths,
     catalog: Catalogs = None,
-    severity: Annotated[Least, typer.Option(help="The least severity to show.")] = Least.NOTE,
+    severity: LeastSeverity = Least.NOTE,
     as_json: AsJson = False,
 ) -> None:
     """Name everything that is wrong with workflows, with the line and how to mend it, and how they were read.
@@ -56,14 +44,10 @@ def lint(
     Exits 1 if a workflow cannot be started, and 0 otherwise.
     """
     library = _compiled(paths, catalog)
-    shown = [each for each in library.diagnostics if each.severity >= Severity[severity.name]]
-    if as_json:
-        typer.echo(json.dumps([asdict(each) | {"severity": each.severity.name.lower()} for each in shown], indent=2))
-    else:
-        _print_diagnostics(shown)
+    show(library.diagnostics, severity, as_json=as_json)
+    if not as_json:
         _print_summary(library)
-    if any(each.severity is Severity.ERROR for each in library.diagnostics):
-        raise typer.Exit(1)
+    fail_on_errors(library.diagnostics)
 
 
 @app.command("list")
@@ -126,19 +110,9 @@ def _described(definition: Definition) -> dict[str, object]:
     }
 
 
-def _print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    for each in diagnostics:
-        name = each.severity.name.lower()
-        console.print(f"{each.path}:{each.line}: ", end="", markup=False)
-        console.print(name, style=STYLES[each.severity], end="")
-        console.print(f": {each.message} [{each.code}]; {each.remedy}", markup=False)
-
-
 def _print_summary(library: Library) -> None:
-    counts = {each: sum(one.severity is each for one in library.diagnostics) for each in Severity}
     steps = sum(len(each.steps) for each in library.definitions.values())
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"{library.file_count:,} files: {len(library.definitions):,} workflows with {steps:,} steps; "
-        f"{counts[Severity.ERROR]:,} errors, {counts[Severity.WARNING]:,} warnings, {counts[Severity.NOTE]:,} notes"
+        f"{counted(library.diagnostics)}"
     )

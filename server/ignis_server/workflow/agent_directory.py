@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.workflow.formats import Located
-from ignis_server.workflow.model import Definition, DefinitionFormat, Diagnostic, Severity
+from ignis_server.workflow.model import Definition, DefinitionFormat
 
 __all__ = ["AgentDirectory", "AmbiguousAgent", "KnownAgent", "Reference", "UnknownAgent", "with_agent_ids"]
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.workflow.agent_directory import AgentDirectory, with_agent_ids
 from ignis_server.workflow.formats import Located, TextFile, import_file
-from ignis_server.workflow.model import Definition, Diagnostic, Severity
+from ignis_server.workflow.model import Definition
 from ignis_server.workflow.validation import check
 
 __all__ = ["Library", "compile_library"]

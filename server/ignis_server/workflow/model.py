@@ -1,8 +1,8 @@
-"""The words of a definition: what a workflow, its inputs and its steps are, and what is remarked about them."""
+"""The words of a definition: what a workflow, its inputs and its steps are."""
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from ignis_server.workflow.values import NULL, Json
 
@@ -11,44 +11,15 @@ __all__ = [
     "Binding",
     "Definition",
     "DefinitionFormat",
-    "Diagnostic",
     "Effect",
     "Guidance",
     "InputDefinition",
     "InputType",
     "Question",
     "RetryPolicy",
-    "Severity",
     "StepDefinition",
     "StepKind",
 ]
-
-
-class Severity(IntEnum):
-    """How much a diagnostic concerns; a greater one is worse.
-
-    A NOTE says what was taken for granted or how something was read. A WARNING goes with a workflow that can be started
-    although something in its file is wrong. An ERROR says that the workflow cannot be started.
-    """
-
-    NOTE = 1
-    WARNING = 2
-    ERROR = 3
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Diagnostic:
-    """One remark on one line of one file, with the way to mend it.
-
-    `path` has forward slashes; `line` counts from 1; `code` is a stable kebab-case word for machines (`unknown-need`).
-    """
-
-    path: str
-    line: int
-    severity: Severity
-    code: str
-    message: str
-    remedy: str
 
 
 class DefinitionFormat(StrEnum):

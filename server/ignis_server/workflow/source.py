@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.errors import WorkflowsUnusable
 from ignis_server.workflow.formats import TextFile
 from ignis_server.workflow.limits import MAX_FILE_BYTES, MAX_FILES, MAX_FOLDER_DEPTH
-from ignis_server.workflow.model import Diagnostic, Severity
 
 __all__ = ["Sources", "read_paths"]
 

@@ -10,12 +10,13 @@ from ignis_server.agents.compiler import CatalogCompiler
 from ignis_server.agents.history import History
 from ignis_server.agents.live import LiveCatalog
 from ignis_server.agents.loader import AgentLoader
-from ignis_server.agents.model import Diagnostic, Project, Severity
+from ignis_server.agents.model import Project
 from ignis_server.agents.reload import CatalogReloader
 from ignis_server.agents.selection.embedding import StaticEmbedder
 from ignis_server.agents.selection.hybrid import HybridSelector
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.source import read_directories
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.errors import AgentNotFound, InvalidRequest, RevisionTooOld
 from ignis_server.signals import CatalogReloaded
 from support.catalogs import FILES, write_files

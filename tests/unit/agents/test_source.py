@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ignis_server.agents.model import Severity
 from ignis_server.agents.source import SourceLimits, Sources, read_directories
+from ignis_server.diagnostics import Severity
 from ignis_server.errors import CatalogUnusable
 from support.catalogs import write_files
 

@@ -1,10 +1,10 @@
 """Libraries: many files together, and who their agents are."""
 
+from ignis_server.diagnostics import Severity
 from ignis_server.workflow.agent_directory import AmbiguousAgent, KnownAgent, Reference, UnknownAgent
 from ignis_server.workflow.definition_codec import decode_definition, definition_digest, encode_definition
 from ignis_server.workflow.formats import TextFile
 from ignis_server.workflow.library import Library, compile_library
-from ignis_server.workflow.model import Severity
 from unit.workflow.formats.test_ignis_yaml import EVERYTHING
 
 OURS = "name: A\nsteps:\n  - id: a\n    agent: {agent}\n"

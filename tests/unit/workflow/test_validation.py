@@ -2,7 +2,7 @@
 
 import pytest
 
-from ignis_server.workflow.model import Severity
+from ignis_server.diagnostics import Severity
 from ignis_server.workflow.validation.graph import ancestors, cycles, never_beginning
 from support.workflows import definition_of, remarks_on
 

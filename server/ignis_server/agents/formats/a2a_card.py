@@ -4,7 +4,8 @@ import json
 
 from ignis_server.agents.formats.importer import Imported, TextFile
 from ignis_server.agents.formats.markdown import category_of, id_of
-from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
+from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["A2aCard"]
 

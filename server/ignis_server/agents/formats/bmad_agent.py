@@ -4,8 +4,10 @@ import re
 
 from ignis_server.agents.formats.importer import Imported, TextFile
 from ignis_server.agents.formats.markdown import category_of, id_of, stem_of
-from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
-from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
+from ignis_server.agents.formats.yaml_reader import read_mapping
+from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.diagnostics import Diagnostic, Severity
+from ignis_server.safe_yaml import YamlFault
 
 __all__ = ["BmadAgent"]
 
@@ -28,7 +30,7 @@ class BmadAgent:
         diagnostics: tuple[Diagnostic, ...] = ()
         try:
             agent = read_mapping(block).values.get("agent")
-        except YamlError as error:
+        except YamlFault as error:
             agent, diagnostics = _fields_below_agent(block), (_invalid(file.path, first_line, error),)
         fields = (
             {key: value for key, value in agent.items() if isinstance(value, str)} if isinstance(agent, dict) else {}
@@ -67,7 +69,7 @@ def _fields_below_agent(block: str) -> dict[str, str]:
     return {key: value.strip("\"'") for key, value in FIELD.findall(section)}
 
 
-def _invalid(path: str, first_line: int, error: YamlError) -> Diagnostic:
+def _invalid(path: str, first_line: int, error: YamlFault) -> Diagnostic:
     return Diagnostic(
         path,
         first_line + error.line - 1,

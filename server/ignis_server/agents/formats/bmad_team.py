@@ -4,8 +4,10 @@ import re
 
 from ignis_server.agents.formats.importer import Imported, TextFile
 from ignis_server.agents.formats.markdown import id_of, stem_of
-from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
-from ignis_server.agents.model import Diagnostic, Severity, TeamDefinition
+from ignis_server.agents.formats.yaml_reader import read_mapping
+from ignis_server.agents.model import TeamDefinition
+from ignis_server.diagnostics import Diagnostic, Severity
+from ignis_server.safe_yaml import YamlFault
 
 __all__ = ["BmadTeam"]
 
@@ -23,7 +25,7 @@ class BmadTeam:
         """Return the team; a file that is no YAML is rejected, as there is no guessing at members."""
         try:
             mapping = read_mapping(file.text)
-        except YamlError as error:
+        except YamlFault as error:
             return _rejected(file.path, error.line, f"the file is not YAML: {error.problem}")
         bundle, members = mapping.values.get("bundle"), mapping.values.get("agents")
         if not isinstance(bundle, dict) or not isinstance(members, list):

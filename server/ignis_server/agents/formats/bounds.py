@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ignis_server.agents.formats.importer import Imported
-from ignis_server.agents.model import AgentDefinition, Diagnostic, Severity
+from ignis_server.agents.model import AgentDefinition
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["bounded"]
 

@@ -2,8 +2,10 @@
 
 from ignis_server.agents.formats.importer import Imported, TextFile
 from ignis_server.agents.formats.markdown import category_of
-from ignis_server.agents.formats.yaml_reader import YamlError, read_mapping
-from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
+from ignis_server.agents.formats.yaml_reader import read_mapping
+from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.diagnostics import Diagnostic, Severity
+from ignis_server.safe_yaml import YamlFault
 
 __all__ = ["CrewAi"]
 
@@ -21,7 +23,7 @@ class CrewAi:
         """Return an agent for each key; ids are the path without suffix, "#" and the key."""
         try:
             mapping = read_mapping(file.text)
-        except YamlError as error:
+        except YamlFault as error:
             message = f"the file is not YAML: {error.problem}"
             remedy = "put the value in quotes, or after `>` on lines of its own"
             return Imported(

@@ -3,7 +3,7 @@
 import codecs
 
 from ignis_server.agents.formats.importer import TextFile
-from ignis_server.agents.model import Diagnostic, Severity
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["decode"]
 

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 from ignis_server.agents.formats.importer import TextFile
-from ignis_server.agents.formats.yaml_reader import Remark, YamlError, YamlMapping, read_mapping
-from ignis_server.agents.model import Diagnostic, Severity
+from ignis_server.agents.formats.yaml_reader import Remark, YamlMapping, read_mapping
+from ignis_server.diagnostics import Diagnostic, Severity
+from ignis_server.safe_yaml import YamlFault
 
 __all__ = ["FrontMatter", "has_front_matter", "read_front_matter"]
 
@@ -83,7 +84,7 @@ def _unterminated(file: TextFile, start: int, skipped: int) -> FrontMatter:
 def _fields(path: str, head: str, *, first_line: int) -> tuple[dict[str, object], tuple[Diagnostic, ...]]:
     try:
         mapping = read_mapping(head) if head.strip() else YamlMapping()
-    except YamlError as error:
+    except YamlFault as error:
         return _lenient_fields(path, head, error, first_line=first_line)
     return {key.strip().lower(): value for key, value in mapping.values.items()}, tuple(
         _warning(path, remark, first_line) for remark in mapping.remarks
@@ -91,7 +92,7 @@ def _fields(path: str, head: str, *, first_line: int) -> tuple[dict[str, object]
 
 
 def _lenient_fields(
-    path: str, head: str, error: YamlError, *, first_line: int
+    path: str, head: str, error: YamlFault, *, first_line: int
 ) -> tuple[dict[str, object], tuple[Diagnostic, ...]]:
     fields: dict[str, object] = {}
     remarks = [

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ignis_server.agents.model import AgentDefinition, Diagnostic, TeamDefinition
+from ignis_server.agents.model import AgentDefinition, TeamDefinition
+from ignis_server.diagnostics import Diagnostic
 
 __all__ = ["Imported", "Importer", "TextFile"]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from ignis_server.agents.formats.description import read_description
 from ignis_server.agents.formats.front_matter import FrontMatter
 from ignis_server.agents.formats.importer import Imported
-from ignis_server.agents.model import AgentDefinition, AgentFormat, Diagnostic, Severity
+from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["category_of", "id_of", "imported_agent", "stem_of", "title_of"]
 

@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from ignis_server.agents.formats.importer import Imported, TextFile
-from ignis_server.agents.model import Diagnostic, Severity
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["NotAgents", "UnknownFormat"]
 

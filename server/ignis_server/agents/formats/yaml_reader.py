@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import yaml
 
-__all__ = ["Remark", "YamlError", "YamlMapping", "read_mapping"]
+from ignis_server.safe_yaml import YamlFault, compose
 
-# Deeper than any definition, and far below where PyYAML's recursion would end.
+__all__ = ["Remark", "YamlMapping", "read_mapping"]
+
+# Deeper than any definition.
 MAX_DEPTH = 24
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,6 @@ class Remark:
     code: str
     message: str
     remedy: str
-
-
-class YamlError(Exception):
-    """The text is no YAML mapping; `line` counts from 1, `problem` says what is wrong in a few words."""
-
-    def __init__(self, line: int, problem: str) -> None:
-        self.line = line
-        self.problem = problem
-        super().__init__(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +37,15 @@ def read_mapping(text: str) -> YamlMapping:
     All scalars are text, as written: no "no" becomes False, and no version 1.10 becomes 1.1.
 
     Raises:
-        YamlError: The text is not YAML, or no mapping, or uses aliases, or nests deeper than 24 levels.
+        YamlFault: The text is not YAML, or no mapping, or uses aliases, or nests deeper than 24 levels.
     """
-    try:
-        # Before composing, which recurses: a bomb must not get so far.
-        _check_events(text)
-        node = yaml.compose(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise YamlError(mark.line + 1 if mark else 1, getattr(error, "problem", None) or "unreadable") from error
+    node = compose(text, max_depth=MAX_DEPTH, tags_are_ignored=True)
     if not isinstance(node, yaml.MappingNode):
-        raise YamlError(1, "it is no mapping of keys to values")
+        raise YamlFault(1, "it is no mapping of keys to values")
     remarks: list[Remark] = []
     values = _mapping(node, remarks)
     lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
     return YamlMapping(values, lines, tuple(remarks))
-
-
-def _check_events(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise YamlError(_line_of(event), "it uses an alias (*name), which this service does not expand")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise YamlError(_line_of(event), f"it nests deeper than {MAX_DEPTH} levels")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _line_of(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _mapping(node: yaml.MappingNode, remarks: list[Remark]) -> dict[str, object]:

@@ -5,7 +5,8 @@ from typing import Final
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_server.agents.bundle import Evidence
 from ignis_server.agents.catalog import CatalogAgent
-from ignis_server.agents.model import AgentFilter, AgentFormat, Diagnostic, Severity
+from ignis_server.agents.model import AgentFilter, AgentFormat
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.errors import PageTokenInvalid
 from ignis_server.rpc.checks import Checks
 from ignis_server.rpc.cursor import decode_cursor, encode_cursor

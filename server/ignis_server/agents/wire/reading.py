@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_server.agents.catalog import Catalog, CatalogAgent, CatalogTeam
-from ignis_server.agents.model import AgentFilter, Severity
+from ignis_server.agents.model import AgentFilter
 from ignis_server.agents.snapshot import Snapshot
 from ignis_server.agents.wire.parts import (
     FORMATS,
@@ -25,6 +25,7 @@ from ignis_server.agents.wire.parts import (
     to_offset,
     to_position,
 )
+from ignis_server.diagnostics import Severity
 from ignis_server.rpc.checks import Checks
 
 __all__ = [

@@ -3,13 +3,14 @@
 import codecs
 from dataclasses import dataclass
 
+from ignis_server.diagnostics import Diagnostic
+from ignis_server.safe_yaml import YamlFault
 from ignis_server.workflow.formats.bmad import Bmad
 from ignis_server.workflow.formats.ignis_yaml import IgnisYaml
 from ignis_server.workflow.formats.importer import Importer, Located
 from ignis_server.workflow.formats.reading import Reading
-from ignis_server.workflow.formats.yaml_tree import YamlFault, read_tree
+from ignis_server.workflow.formats.yaml_tree import read_tree
 from ignis_server.workflow.limits import MAX_FILE_BYTES, MAX_ID_CHARACTERS
-from ignis_server.workflow.model import Diagnostic
 
 __all__ = ["Imported", "TextFile", "import_file"]
 

@@ -1,6 +1,6 @@
 """Reading a file: collects every mistake with its line, and remembers on which line everything stood."""
 
-from ignis_server.workflow.model import Diagnostic, Severity
+from ignis_server.diagnostics import Diagnostic, Severity
 
 __all__ = ["Lines", "Reading"]
 

@@ -12,12 +12,11 @@ from typing import TypeAlias
 
 import yaml
 
+from ignis_server.safe_yaml import YamlFault, compose
 from ignis_server.workflow.limits import MAX_YAML_DEPTH
 from ignis_server.workflow.values import Value
 
-__all__ = ["Entry", "ListNode", "MappingNode", "Node", "Scalar", "YamlFault", "plain", "read_tree"]
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+__all__ = ["Entry", "ListNode", "MappingNode", "Node", "Scalar", "plain", "read_tree"]
 
 NULL = re.compile(r"|~|null|Null|NULL")
 TRUE = re.compile(r"true|True|TRUE")
@@ -28,15 +27,6 @@ HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 # Python refuses to read longer ones, and none of them is a number that anybody means.
 MAX_DIGITS = 300
-
-
-class YamlFault(Exception):
-    """The text is no YAML mapping; `line` counts from 1, `problem` says what is wrong in a few words."""
-
-    def __init__(self, line: int, problem: str) -> None:
-        self.line = line
-        self.problem = problem
-        super().__init__(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +89,7 @@ def read_tree(text: str) -> MappingNode:
     Raises:
         YamlFault: The text is not YAML, or no mapping, or several documents, uses aliases or tags, or nests deeper than 24 levels.
     """
-    try:
-        # Before composing, which recurses: a bomb must not get so far.
-        _check_events(text)
-        node = yaml.compose(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise YamlFault(mark.line + 1 if mark else 1, getattr(error, "problem", None) or "unreadable") from error
-    except ValueError as error:
-        # An escape for a character that does not exist, such as "\UFFFFFFFF".
-        raise YamlFault(1, "an escape stands for no character") from error
+    node = compose(text, max_depth=MAX_YAML_DEPTH, tags_are_ignored=False)
     tree = _tree(node) if node is not None else None
     if not isinstance(tree, MappingNode):
         raise YamlFault(1, "it is no mapping of keys to values")
@@ -124,25 +105,6 @@ def plain(node: Node) -> Value:
             return [plain(item) for item in items]
         case MappingNode(entries):
             return {entry.key: plain(entry.value) for entry in entries}
-
-
-def _check_events(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise YamlFault(_line_of(event), "it uses an alias (*name), which this service does not expand")
-        if tag := getattr(event, "tag", None):
-            raise YamlFault(_line_of(event), f"it uses a tag ({tag}), which no workflow needs")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_YAML_DEPTH:
-                raise YamlFault(_line_of(event), f"it nests deeper than {MAX_YAML_DEPTH} levels")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _line_of(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _tree(node: yaml.Node) -> Node:

@@ -1,7 +1,7 @@
 """What is wrong with a definition that is of the right shape: all of it at once, each with its line and a remedy."""
 
+from ignis_server.diagnostics import Diagnostic
 from ignis_server.workflow.formats import Located
-from ignis_server.workflow.model import Diagnostic
 from ignis_server.workflow.validation.bounds import check_bounds
 from ignis_server.workflow.validation.expressions import check_expressions
 from ignis_server.workflow.validation.needs import check_needs

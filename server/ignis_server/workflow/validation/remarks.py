@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from ignis_server.diagnostics import Diagnostic, Severity
 from ignis_server.workflow.formats.reading import Lines
-from ignis_server.workflow.model import Diagnostic, Severity
 
 __all__ = ["Remarks", "nearest"]
 

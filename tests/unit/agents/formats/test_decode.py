@@ -3,7 +3,7 @@
 import pytest
 
 from ignis_server.agents.formats import TextFile, decode
-from ignis_server.agents.model import Severity
+from ignis_server.diagnostics import Severity
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ignis_server.agents.formats import Imported, TextFile, decode, import_file
-from ignis_server.agents.model import AgentDefinition, AgentFormat, Severity
+from ignis_server.agents.model import AgentDefinition, AgentFormat
+from ignis_server.diagnostics import Severity
 
 
 def imported(path: str, text: str) -> Imported:

@@ -2,14 +2,8 @@
 
 import pytest
 
-from ignis_server.workflow.model import (
-    DefinitionFormat,
-    Guidance,
-    InputType,
-    Severity,
-    StepDefinition,
-    StepKind,
-)
+from ignis_server.diagnostics import Severity
+from ignis_server.workflow.model import DefinitionFormat, Guidance, InputType, StepDefinition, StepKind
 from support.workflows import definition_of, imported, remarks_on
 
 

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ignis_server.diagnostics import Severity
 from ignis_server.workflow.model import (
     Approval,
     Binding,
@@ -17,7 +18,6 @@ from ignis_server.workflow.model import (
     InputType,
     Question,
     RetryPolicy,
-    Severity,
     StepDefinition,
     StepKind,
 )
@@ -289,7 +289,7 @@ def test_whatever_a_file_holds_it_is_read_or_told(text: str) -> None:
 
 
 def test_without_libyaml_half_characters_and_bombs_are_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ignis_server.workflow.formats.yaml_tree.Loader", yaml.SafeLoader)
+    monkeypatch.setattr("ignis_server.safe_yaml.Loader", yaml.SafeLoader)
 
     (half,) = remarks_on('name: "\\ud800"\nsteps: []')
     (bomb,) = remarks_on("steps: " + "[" * 30)
