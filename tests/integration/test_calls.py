@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from ignis_server.rpc.call import Call
+from ignis_server.rpc.call import Call, current_call
 from support.shapes import SHAPES, call, shapes_served
 
 
 class Recorder:
-    """Keeps the calls that ended."""
+    """Keeps the calls that ended, each of which was the current one of its task from its start."""
 
     def __init__(self) -> None:
         self.ended: list[Call] = []
@@ -21,12 +21,12 @@ class Recorder:
         return bool(method)
 
     def call_started(self, call: Call) -> None:
-        """Remember something until the end."""
-        call.remember(self)
+        """Find the call, as its handler will."""
+        assert current_call() is call
 
     def call_finished(self, call: Call) -> None:
-        """Keep a call that remembers."""
-        assert call.recall(Recorder) is self
+        """Keep the call."""
+        assert current_call() is call
         self.ended.append(call)
         self.has_ended.set()
 

@@ -1,18 +1,22 @@
 """One call, of whatever shape, and what may be done around it."""
 
 import time
-from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Awaitable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 
 from ignis_server.rpc.status import Failure
+from ignis_server.rpc.trace import CallTrace
 
-__all__ = ["Call", "Context", "Interceptor"]
+__all__ = ["Call", "Context", "Interceptor", "current_call"]
 
-T = TypeVar("T")
 # Messages are whatever the generated code says; here, where every method passes, they are Any.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
+
+_CURRENT: ContextVar["Call | None"] = ContextVar("ignis_call", default=None)
 
 
 class Call:
@@ -21,44 +25,64 @@ class Call:
     `method` is the full name, "/package.Service/Method". `code` is what the client sees: OK until something
     else is known, and final when `call_finished` runs. `failure` has the details where we made them. `began_ns` is when it
     began, in nanoseconds since the epoch, and `began` the same by the clock that never goes back. `request_bytes` and
-    `response_bytes` count all messages so far, uncompressed.
+    `response_bytes` count all messages so far, uncompressed. `span_attributes` is what its span says beyond the conventions,
+    as fields of an OTLP Span.
     """
 
     __slots__ = (
-        "_context",
-        "_memory",
         "_metadata",
+        "_metadata_by_key",
+        "_trace",
         "began",
         "began_ns",
         "code",
+        "context",
         "failure",
         "method",
         "request_bytes",
         "response_bytes",
+        "span_attributes",
     )
 
-    def __init__(self, method: str, context: Context) -> None:
+    context: Context
+
+    def __init__(self, method: str, metadata: Metadata) -> None:
+        self.began_ns = time.time_ns()
+        self.began = time.perf_counter_ns()
         self.method = method
         self.code = grpc.StatusCode.OK
         self.failure: Failure | None = None
         self.request_bytes = self.response_bytes = 0
-        self.began_ns = time.time_ns()
-        self.began = time.perf_counter_ns()
-        self._context = context
-        self._metadata: Mapping[str, str | bytes] | None = None
-        self._memory: dict[type, Any] | None = None
+        self.span_attributes = b""
+        self._metadata = metadata
+        self._metadata_by_key: Mapping[str, str | bytes] | None = None
+        self._trace: CallTrace | None = None
+
+    @classmethod
+    def begin(cls, method: str, metadata: Metadata) -> "Call":
+        """Begin a call, and make it the current one of this task."""
+        call = cls(method, metadata)
+        _CURRENT.set(call)
+        return call
 
     @property
     def peer(self) -> str:
         """Who calls, as gRPC names it."""
-        return self._context.peer()
+        return self.context.peer()
 
     @property
     def metadata(self) -> Mapping[str, str | bytes]:
         """What the client sent beside the message, under keys in lower case; the last of several values."""
-        if self._metadata is None:
-            self._metadata = dict(self._context.invocation_metadata() or ())
-        return self._metadata
+        if self._metadata_by_key is None:
+            self._metadata_by_key = dict(self._metadata)
+        return self._metadata_by_key
+
+    @property
+    def trace(self) -> CallTrace:
+        """The trace that it belongs to, and its span there: made when it is first asked for."""
+        if self._trace is None:
+            self._trace = CallTrace(self._metadata)
+        return self._trace
 
     @property
     def service_name(self) -> str:
@@ -70,24 +94,17 @@ class Call:
         """The method's name within its service."""
         return self.method.rpartition("/")[2]
 
-    def remember(self, value: object) -> None:
-        """Keep something until the call has ended, under its type; each interceptor has types of its own."""
-        if self._memory is None:
-            self._memory = {}
-        self._memory[type(value)] = value
 
-    def recall(self, kind: type[T]) -> T:
-        """Return what was remembered of a type."""
-        value: T = (self._memory or {})[kind]
-        return value
+def current_call() -> Call | None:
+    """Return the call that this task serves, if it serves one."""
+    return _CURRENT.get()
 
 
 class Interceptor(Protocol):
     """Something done around calls, the same for all four shapes.
 
     Interceptors run in the order they were given, and their `call_finished` in reverse. Both run in the task of
-    the call, so context variables set at the start hold for the handler. What an interceptor must know from one to
-    the other it lets the call remember.
+    the call, so context variables set at the start hold for the handler.
     """
 
     def concerns(self, method: str) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -13,7 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from ignis_server.errors import IgnisError, MalformedMessage
-from ignis_server.rpc.call import Call, Context, Interceptor
+from ignis_server.rpc.call import Call, Context, Interceptor, current_call
 from ignis_server.rpc.status import failure_of, new_error_id, unforeseen_failure
 
 __all__ = ["chained"]
@@ -25,9 +24,6 @@ log = structlog.get_logger()
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-
-# The call whose handler writes its responses to the context, past the chain; gRPC encodes them in the task of the handler.
-_WRITTEN_TO: ContextVar[Call | None] = ContextVar("ignis_written_to", default=None)
 
 
 class _Malformed:
@@ -104,8 +100,7 @@ class Chain:
         interceptors = self._concerned(method)
 
         async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - see Context
-            call = Call(method, context)
-            _WRITTEN_TO.set(call)
+            call = _taken_up(context)
             response = None
             started = 0
             try:
@@ -135,7 +130,7 @@ class Chain:
         interceptors = self._concerned(method)
 
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - see Context
-            call = Call(method, context)
+            call = _taken_up(context)
             started = 0
             try:
                 for interceptor in interceptors:
@@ -161,7 +156,10 @@ class Chain:
 
 
 class _Wrapped(grpc.GenericRpcHandler):
-    """Finds handlers as another does, and wraps each the first time it is asked for."""
+    """Finds handlers as another does, and wraps each the first time it is asked for.
+
+    gRPC asks for the handler of each call in the task of that call, as the first thing it does there: that is when a call begins.
+    """
 
     def __init__(self, inner: grpc.GenericRpcHandler, wrap: Callable[[str, Handler], Handler]) -> None:
         self._inner = inner
@@ -177,6 +175,7 @@ class _Wrapped(grpc.GenericRpcHandler):
             if handler is None:
                 return None
             wrapped = self._wrapped[method] = self._wrap(method, handler)
+        Call.begin(method, handler_call_details.invocation_metadata or ())
         return wrapped
 
 
@@ -222,7 +221,8 @@ class _Codec:
     def written(self, response: Any) -> Any:  # noqa: ANN401 - see Context
         """Return a response that a handler writes to the context as bytes, and count them."""
         body = self.passing(response)
-        call = _WRITTEN_TO.get()
+        # gRPC encodes what is written past the chain in the task of the handler.
+        call = current_call()
         if call is not None:
             call.response_bytes += len(body)
         return body
@@ -232,6 +232,15 @@ class _Codec:
         if response is None or type(response) is bytes or self.serialise is None:
             return response
         return self.serialise(response)
+
+
+def _taken_up(context: Context) -> Call:
+    """Return the call of this task, whose handler begins now."""
+    call = current_call()
+    if call is None:
+        raise AssertionError("gRPC asks for the handler of a call in the task of that call")
+    call.context = context
+    return call
 
 
 def _malformed(method: str) -> MalformedMessage:

@@ -1,27 +1,31 @@
 """Spans of calls, written straight into OTLP.
 
 A span of the SDK costs some 60 microseconds to make and to encode, a fifth of what gRPC itself needs for a call. All that
-differs between two calls of one method that end the same way are two ids and two times; the rest is encoded once.
+differs between two calls of one method that end the same way are ids and times; the rest is encoded once, and those are packed
+into it.
 """
 
-import struct
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable
+from struct import Struct, calcsize
+from typing import Final, NamedTuple, TypeAlias
 
 import grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from ignis_server.telemetry.otlp import FIELD_2, length_delimited
+from ignis_server.rpc.trace import CallTrace
+from ignis_server.telemetry.otlp import FIELD_2, lead, length_delimited
 
-__all__ = ["CallEnd", "FinishedCall", "attributes_of", "encode_attributes", "encode_span"]
+__all__ = ["CallEnd", "CallSpans", "attributes_of", "encode_attributes"]
 
 # Tags of a span's fields (trace.proto): a number of 3 bits tells how long what follows is.
 TRACE_ID, SPAN_ID, PARENT_ID, ATTRIBUTE = b"\x0a\x10", b"\x12\x08", b"\x22\x08", b"\x4a"
-TIMES = struct.Struct("<cQcQ")
 START, END = b"\x39", b"\x41"
-# Kinds of ends are few: methods times codes. What is beyond is encoded anew each time.
-MAX_ENDS = 1_024
+# What one end's spans may say beyond the conventions is as manifold as answers are; beyond this all forms are made anew.
+MAX_FORMS: Final = 4_096
+
+# What packs a span, and those of its parts that stay the same: its lead, the tag of its parent, what is before its times and after.
+Form: TypeAlias = tuple[Callable[..., bytes], bytes, bytes, bytes, bytes]
 
 
 class CallEnd(NamedTuple):
@@ -33,32 +37,63 @@ class CallEnd(NamedTuple):
     is_fault: bool
 
 
-class FinishedCall(NamedTuple):
-    """A call that is over.
+class CallSpans:
+    """The spans of calls that end one way."""
 
-    Its ids (that of the parent may be empty), its times since the epoch, its end, and what else is said of it, encoded.
-    """
+    def __init__(self, end: CallEnd, *, with_old: bool = False) -> None:
+        """Encode what they have in common: name and kind, attributes, status."""
+        self._name = Span(name=end.method, kind=Span.SPAN_KIND_SERVER).SerializeToString()
+        self._attributes = encode_attributes(attributes_of(end, with_old=with_old))
+        self._status = Span(status=Status(code=Status.STATUS_CODE_ERROR)).SerializeToString() if end.is_fault else b""
+        # By what else they say, and by how long the id of their parent is.
+        self._forms: dict[tuple[bytes, int], Form] = {}
 
-    trace_id: bytes
-    span_id: bytes
-    parent_id: bytes
-    began_ns: int
-    ended_ns: int
-    end: CallEnd
-    attributes: bytes = b""
+    def encoded(self, trace: CallTrace, began_ns: int, ended_ns: int, attributes: bytes = b"") -> bytes:
+        """Return a span as an item of a batch of traces: as field 2 of a ScopeSpans.
 
+        Fields stand in the order of their numbers, as all libraries write them. So what a collector decodes and encodes again
+        is the same to the byte, and the digest of the batch holds.
 
-def encode_span(call: FinishedCall, *, with_old: bool = False) -> bytes:
-    """Return a call as an item of a batch of traces: a span as field 2 of a ScopeSpans.
+        Args:
+            trace: Its ids.
+            began_ns: When the call began, since the epoch.
+            ended_ns: When it ended.
+            attributes: What else is said of it, encoded.
+        """
+        pack, first, parent, start, last = self._forms.get((attributes, len(trace.parent_id))) or self._form(
+            attributes, len(trace.parent_id)
+        )
+        return pack(
+            first,
+            TRACE_ID,
+            trace.trace_id,
+            SPAN_ID,
+            trace.span_id,
+            parent,
+            trace.parent_id,
+            start,
+            began_ns,
+            END,
+            ended_ns,
+            last,
+        )
 
-    Fields stand in the order of their numbers, as all libraries write them. So what a collector decodes and encodes again is the
-    same to the byte, and the digest of the batch holds.
-    """
-    parent = PARENT_ID + call.parent_id if call.parent_id else b""
-    times = TIMES.pack(START, call.began_ns, END, call.ended_ns)
-    name, attributes, status = _parts(call.end, with_old)
-    ids = (TRACE_ID, call.trace_id, SPAN_ID, call.span_id, parent)
-    return length_delimited(FIELD_2, b"".join((*ids, name, times, attributes, call.attributes, status)))
+    def _form(self, attributes: bytes, parent_bytes: int) -> Form:
+        parent = PARENT_ID if parent_bytes else b""
+        start = self._name + START
+        last = self._attributes + attributes + self._status
+        fields = f"2s16s2s8s{len(parent)}s{parent_bytes}s{len(start)}sQ1sQ{len(last)}s"
+        first = lead(FIELD_2, calcsize(f"<{fields}"))
+        if len(self._forms) >= MAX_FORMS:
+            self._forms.clear()
+        form = self._forms[attributes, parent_bytes] = (
+            Struct(f"<{len(first)}s{fields}").pack,
+            first,
+            parent,
+            start,
+            last,
+        )
+        return form
 
 
 def encode_attributes(attributes: dict[str, str | int | bool]) -> bytes:
@@ -84,16 +119,6 @@ def attributes_of(end: CallEnd, *, with_old: bool = False) -> dict[str, str | in
         service = end.method.rpartition("/")[0]
         attributes |= {"rpc.system": "grpc", "rpc.service": service, "rpc.grpc.status_code": code}
     return attributes
-
-
-@lru_cache(MAX_ENDS)
-def _parts(end: CallEnd, with_old: bool) -> tuple[bytes, bytes, bytes]:  # noqa: FBT001 - cached by place
-    """Return what all calls that end so have in common: name and kind, attributes, status."""
-    return (
-        Span(name=end.method, kind=Span.SPAN_KIND_SERVER).SerializeToString(),
-        encode_attributes(attributes_of(end, with_old=with_old)),
-        Span(status=Status(code=Status.STATUS_CODE_ERROR)).SerializeToString() if end.is_fault else b"",
-    )
 
 
 def _value(value: str | int | bool) -> AnyValue:  # noqa: FBT001 - a value, no option

@@ -9,7 +9,13 @@ __all__ = ["Capture", "Forgotten"]
 
 
 class Capture(Protocol):
-    """Takes telemetry in."""
+    """Takes telemetry in.
+
+    Attributes:
+        has_room: Whether calls may begin, whose telemetry will want room; where not, `admit` has the last word.
+    """
+
+    has_room: bool
 
     def capture(self, signal: Signal, items: int, data: bytes) -> None:
         """Commit telemetry: once this returns, it is not lost, within what the settings promise.
@@ -37,6 +43,8 @@ class Capture(Protocol):
 
 class Forgotten:
     """Takes telemetry and forgets it: where it goes nowhere."""
+
+    has_room = True
 
     def capture(self, signal: Signal, items: int, data: bytes) -> None:
         """Forget it."""

@@ -6,8 +6,8 @@ metrics are exported, as whole numbers, and leave as counters that are observed.
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from opentelemetry.metrics import Observation
 
@@ -22,20 +22,31 @@ from ignis_server.signal_table import (
 )
 from ignis_server.signals import BundleCounts, LoadAnswered
 from ignis_server.telemetry.instruments import Instruments
+from ignis_server.telemetry.load_attributes import load_attributes
 
 __all__ = ["Ledger"]
 
-# Different answers that are counted before they are summed up.
-MAX_TALLY = 4_096
+# Different answers that are remembered; at the bound all are summed up and forgotten.
+MAX_KNOWN = 4_096
 BASELINES = ("load_all", "index_only", "cached_load_all")
+
+
+@dataclass(slots=True)
+class _Entry:
+    """An answer: its figures, what spans say of it, and how often it was given since it was last summed up."""
+
+    counts: BundleCounts | None
+    attributes: bytes
+    times: int = 0
 
 
 class Ledger:
     """Sums over all loads that were answered."""
 
     def __init__(self, instruments: Instruments) -> None:
-        # Figures and how often they were given, by outcome and by identity: an answer that is found again has the same.
-        self._tally: dict[tuple[str, int], list[Any]] = {}
+        # By outcome and identity: an answer that is found again has the same figures, which are held here, so that no other has
+        # their identity.
+        self._known: dict[tuple[str, int], _Entry] = {}
         self._lock = Lock()
         self._answers: Counter[tuple[str, bool]] = Counter()
         self._agents = 0
@@ -54,30 +65,33 @@ class Ledger:
         instruments.observe(LOAD_BASELINE_TOKENS, lambda: _by_baseline(self._baseline_tokens))
         instruments.observe(LOAD_SAVED_TOKENS, lambda: _by_baseline(self._saved_tokens))
 
-    def enter(self, signal: LoadAnswered) -> None:
-        """Count an answer; the same figures, found again in a cache, are counted together."""
-        counts = signal.counts
-        key = (signal.outcome, id(counts))
+    def enter(self, signal: LoadAnswered) -> bytes:
+        """Count an answer, and return what its span says of it; the same figures, found again in a cache, are counted together."""
+        key = (signal.outcome, id(signal.counts))
         # Callers are answered on one thread, and metrics are exported on another.
         with self._lock:
-            entry = self._tally.get(key)
+            entry = self._known.get(key)
             if entry is None:
-                self._tally[key] = [counts, 1]
-                is_full = len(self._tally) >= MAX_TALLY
-            else:
-                entry[1] += 1
-                return
-        if is_full:
-            self.sum_up()
+                if len(self._known) >= MAX_KNOWN:
+                    self._sum_up()
+                    self._known.clear()
+                attributes = load_attributes(signal.outcome, signal.counts)
+                entry = self._known[key] = _Entry(signal.counts, attributes)
+            entry.times += 1
+        return entry.attributes
 
     def sum_up(self) -> None:
         """Add what was counted to the sums."""
         with self._lock:
-            for (outcome, _), (counts, times) in self._tally.items():
-                self._answers[outcome, counts is None] += times
-                if counts is not None:
-                    self._add(counts, times)
-            self._tally.clear()
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        for (outcome, _), entry in self._known.items():
+            if entry.times:
+                self._answers[outcome, entry.counts is None] += entry.times
+                if entry.counts is not None:
+                    self._add(entry.counts, entry.times)
+                entry.times = 0
 
     def _add(self, counts: BundleCounts, times: int) -> None:
         self._agents += times * counts.agents

@@ -10,11 +10,11 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from ignis_server.clock import Clock
+from ignis_server.rpc.call import current_call
 from ignis_server.signal_table import EVENTS
 from ignis_server.telemetry.capture import Capture
 from ignis_server.telemetry.model import Signal
 from ignis_server.telemetry.otlp import FIELD_2, length_delimited
-from ignis_server.telemetry.rpc_hook import current_trace
 
 __all__ = ["LogRelay"]
 
@@ -47,7 +47,8 @@ class LogRelay:
 
     def __call__(self, _logger: object, severity: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Tie a line to its trace, and hand it on; the line itself goes on as it came otherwise."""
-        trace = current_trace()
+        call = current_call()
+        trace = None if call is None else call.trace
         if self._capture is not None and line.get("event") in ALLOWED:
             record = self._record(severity, line)
             if trace is not None:

@@ -13,6 +13,9 @@ class Signal(StrEnum):
     METRICS = "metrics"
     LOGS = "logs"
 
+    # That of Enum is a function of Python's, and signals are looked up for each call.
+    __hash__ = str.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import Metric, MetricExporter, MetricExportResult, MetricsData
 
+from ignis_server.rpc.call import current_call
 from ignis_server.signal_table import BACKGROUND_FAILURES, LOAD_BUNDLE_TOKENS, LOAD_DURATION, SEARCH_DURATION
 from ignis_server.signals import (
     AgentsLoaded,
@@ -30,7 +31,6 @@ from ignis_server.telemetry.catalog_measures import CatalogMeasures
 from ignis_server.telemetry.delivery_measures import DeliveryMeasures
 from ignis_server.telemetry.instruments import Instruments
 from ignis_server.telemetry.ledger import Ledger
-from ignis_server.telemetry.load_attributes import LoadAttributes
 from ignis_server.telemetry.model import Signal as Kind
 from ignis_server.telemetry.otlp import FIELD_2, length_delimited
 from ignis_server.telemetry.outbox_measures import OutboxMeasures
@@ -88,7 +88,6 @@ class OtelSignals:
 
     def __init__(self, instruments: Instruments) -> None:
         self._ledger = Ledger(instruments)
-        self._load_attributes = LoadAttributes()
         self._catalog = CatalogMeasures(instruments)
         self._cache = CacheMeasures(instruments)
         self._delivery = DeliveryMeasures(instruments)
@@ -102,8 +101,9 @@ class OtelSignals:
         """Record the measurements of a signal."""
         match signal:
             case LoadAnswered():
-                self._ledger.enter(signal)
-                self._load_attributes.note(signal)
+                attributes = self._ledger.enter(signal)
+                if call := current_call():
+                    call.span_attributes = attributes
             case AgentsLoaded():
                 self._load_seconds.record(signal.seconds)
                 self._loaded_tokens.record(signal.counts.loaded_tokens)

@@ -21,6 +21,7 @@ __all__ = [
     "batch_headers",
     "export_request",
     "fields_of",
+    "lead",
     "length_delimited",
 ]
 
@@ -67,14 +68,18 @@ def batch_headers(batch: Batch) -> Mapping[str, str]:
 
 
 def length_delimited(tag: bytes, content: bytes) -> bytes:
-    """Return a field of bytes: its tag, its length as a varint, itself."""
-    length = len(content)
+    """Return a field of bytes: its tag, its length, itself."""
+    return lead(tag, len(content)) + content
+
+
+def lead(tag: bytes, length: int) -> bytes:
+    """Return what stands before the content of a field of bytes: its tag, and its length as a varint."""
     encoded = bytearray(tag)
     while length > 0x7F:  # noqa: PLR2004 - seven bits a byte, the eighth says that more follow
         encoded.append(length & 0x7F | 0x80)
         length >>= 7
     encoded.append(length)
-    return bytes(encoded) + content
+    return bytes(encoded)
 
 
 def fields_of(message: bytes) -> Iterator[tuple[int, bytes]]:

@@ -29,12 +29,13 @@ class Admission:
             raise OutboxFull(limit_bytes=self._settings.max_bytes)
         return self._let_in()
 
-    def note(self, *, has_room: bool) -> None:
-        """Note whether there is room; under the policy "shed" there always is."""
+    def note(self, *, has_room: bool) -> bool:
+        """Note whether there is room, and tell whether calls are let in; under the policy "shed" they always are."""
         self._is_open = has_room or self._settings.policy is BoundPolicy.SHED
         if self._is_open:
             opened, self._opened = self._opened, asyncio.Event()
             opened.set()
+        return self._is_open
 
     async def _let_in(self) -> None:
         try:

@@ -7,7 +7,6 @@ docs/decisions/0010-outbox.md.
 
 import os
 import struct
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from ignis_server.telemetry.model import Signal
+from ignis_server.telemetry.outbox.batching import Draft, Gathered
 from ignis_server.telemetry.outbox.frames import KIND_OF, ORIGIN, SEALED, SIGNAL_OF, Frame, encoded_frame
 from ignis_server.telemetry.outbox.origin import Origin
 from ignis_server.telemetry.outbox.segments import (
@@ -28,12 +28,11 @@ from ignis_server.telemetry.outbox.segments import (
 )
 from ignis_server.telemetry.outbox.trouble import DiskTrouble, JournalUnwritable, Reason, reason_of
 
-__all__ = ["BATCH_BYTES", "BATCH_ITEMS", "Captured", "Journal", "Stretch", "Unsealed"]
+__all__ = ["Captured", "Journal", "Recent", "Stretch", "Unsealed"]
 
 SEGMENT_BYTES: Final = 4 << 20
-# As much is enough for a batch, which need not wait for its time then.
-BATCH_ITEMS: Final = 2_000
-BATCH_BYTES: Final = 1 << 20
+# What was appended is also kept in memory until it is in batches, up to so much; beyond, it is read from the disk again.
+RECENT_BYTES: Final = 4 << 20
 
 PLACE = struct.Struct("<QQ")
 
@@ -74,6 +73,23 @@ class Unsealed:
     oldest_ns: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was appended last.
+
+    Attributes:
+        begin: Where the first of it stands; None where something before it is in no batch yet and no longer in memory.
+        end: Where all of it ends.
+        gathered: What it is, from there on.
+        unsealed: What this process has captured up to the end that is in no batch yet, this included.
+    """
+
+    begin: Position | None
+    end: Position
+    gathered: Gathered
+    unsealed: Unsealed
+
+
 class Journal:
     """The segments in one folder: those that were found there, and those that this process appends to.
 
@@ -103,7 +119,7 @@ class Journal:
             DiskTrouble: The folder cannot be read.
         """
         self._folder = folder
-        self._origin = origin
+        self.origin = origin
         self._head = encoded_frame(ORIGIN, 0, 0, origin.packed())
         self._is_forced = is_forced
         self._segment_bytes = segment_bytes
@@ -118,18 +134,17 @@ class Journal:
         self._file = -1
         self._is_closed = False
         self._unforced: set[int] = set()
-        # By kind of frame; those in the first places are no items.
-        self._unsealed = [0] * (max(SIGNAL_OF) + 1)
-        self._unsealed_items = 0
-        self._unsealed_bytes = 0
-        self._oldest_ns = 0
+        # What was appended since a place; None: not all of it.
+        self._recent = Gathered()
+        self._recent_begin: Position | None = Position(self._segment, 0)
+        # What is neither there nor in batches, by kind of frame; those in the first places are no items.
+        self._behind = [0] * (max(SIGNAL_OF) + 1)
+        self._behind_ns: int | None = None
 
     def written(self) -> tuple[Position, Unsealed]:
         """Return where it ends, and what this process has captured up to there that is in no batch yet."""
         with self._lock:
-            items = {signal: self._unsealed[kind] for kind, signal in SIGNAL_OF.items()}
-            oldest_ns = self._oldest_ns if self._unsealed_items else None
-            return Position(self._segment, self._offset), Unsealed(items, oldest_ns)
+            return Position(self._segment, self._offset), self._unsealed()
 
     def append(self, kind: int, items: int, captured_ns: int, data: bytes) -> bool:
         """Append what was captured; it is committed when this returns.
@@ -143,7 +158,7 @@ class Journal:
         frame = encoded_frame(kind, items, captured_ns, data)
         with self._lock:
             self._write(frame)
-            return self._count(kind, items, captured_ns, len(data))
+            return self._recent.add(kind, items, captured_ns, data) and self._is_enough()
 
     def append_all(self, captured: Sequence[Captured]) -> None:
         """Append much that was captured with one write; all of it is committed when this returns.
@@ -155,7 +170,23 @@ class Journal:
         with self._lock:
             self._write(b"".join(frames))
             for each in captured:
-                self._count(each.kind, each.items, each.captured_ns, len(each.data))
+                self._recent.add(*each)
+            self._is_enough()
+
+    def take_recent(self) -> Recent:
+        """Return what was appended since this was last called, and keep it in memory no longer.
+
+        Whoever takes it puts it into batches, or reads it from the disk later.
+        """
+        with self._lock:
+            end = Position(self._segment, self._offset)
+            if self._is_cut_off():
+                # What is in memory is sealed all the same; what comes is written where it can be found.
+                self._leave()
+            recent = Recent(self._recent_begin, end, self._recent, self._unsealed())
+            self._forget_recent()
+            self._recent_begin = end
+            return recent
 
     def mark(self, sealed: Position) -> Position:
         """Note how far it is in batches, for the day that the database is lost; where that cannot be written, it is not.
@@ -168,7 +199,8 @@ class Journal:
             if self._file >= 0:
                 self._write(encoded_frame(SEALED, 0, 0, PLACE.pack(*sealed)))
                 if is_last:
-                    return Position(self._segment, self._offset)
+                    self._recent_begin = Position(self._segment, self._offset)
+                    return self._recent_begin
         return sealed
 
     def marked(self) -> Position:
@@ -204,29 +236,22 @@ class Journal:
                 stretch = self._read(segment, start, end, behind)
                 if stretch.frames or stretch.unreadable_bytes:
                     return stretch
-        return Stretch(self._origin, (), max(position, until), is_own=True, unreadable_bytes=0)
+        return Stretch(self.origin, (), max(position, until), is_own=True, unreadable_bytes=0)
 
-    def count_sealed(self, frames: Sequence[Frame]) -> None:
-        """Note that frames that this process has written are in batches now."""
-        items = Counter[int]()
-        for frame in frames:
-            items[frame.kind] += frame.items
-        size = sum(len(frame.data) for frame in frames if frame.items)
+    def count_sealed(self, drafts: Sequence[Draft]) -> None:
+        """Note that items that this process has written, and that were taken, are in batches now."""
         with self._lock:
-            for kind, sealed in items.items():
-                self._unsealed[kind] -= sealed
-            self._unsealed_items -= items.total()
-            self._unsealed_bytes -= size
-            self._oldest_ns = frames[-1].captured_ns
+            for draft in drafts:
+                self._behind[KIND_OF[draft.signal]] -= draft.items
+                self._behind_ns = draft.captured_ns
+            self._settle_behind()
 
     def count_lost(self, items: Mapping[Signal, int]) -> None:
-        """Note that items that this process has written can no longer be read."""
+        """Note that items that this process has written, and that were taken, can no longer be read."""
         with self._lock:
             for signal, lost in items.items():
-                self._unsealed[KIND_OF[signal]] -= lost
-                self._unsealed_items -= lost
-            if not self._unsealed_items:
-                self._unsealed_bytes = 0
+                self._behind[KIND_OF[signal]] -= lost
+            self._settle_behind()
 
     def leave(self) -> None:
         """Append to another segment from now on: this one is no longer what was written."""
@@ -285,13 +310,32 @@ class Journal:
             with suppress(DiskTrouble):
                 self.discard(Position(self._segment + 1, 0))
 
-    def _count(self, kind: int, items: int, captured_ns: int, size: int) -> bool:
-        if not self._unsealed_items:
-            self._oldest_ns = captured_ns
-        self._unsealed[kind] += items
-        self._unsealed_items += items
-        self._unsealed_bytes += size
-        return self._unsealed_items >= BATCH_ITEMS or self._unsealed_bytes >= BATCH_BYTES
+    def _unsealed(self) -> Unsealed:
+        recent = self._recent.items
+        items = {signal: self._behind[kind] + recent.get(kind, 0) for kind, signal in SIGNAL_OF.items()}
+        return Unsealed(items, self._recent.oldest_ns if self._behind_ns is None else self._behind_ns)
+
+    def _is_enough(self) -> bool:
+        """Do not let what is in memory become too much, and tell whether there is enough for a batch: there is."""
+        if self._recent.size_bytes > RECENT_BYTES:
+            self._forget_recent()
+            self._recent_begin = None
+        return True
+
+    def _forget_recent(self) -> None:
+        for kind, items in self._recent.items.items():
+            self._behind[kind] += items
+        if self._behind_ns is None:
+            self._behind_ns = self._recent.oldest_ns
+        self._recent = Gathered()
+
+    def _settle_behind(self) -> None:
+        if not any(self._behind):
+            self._behind_ns = None
+
+    def _is_cut_off(self) -> bool:
+        """Tell whether somebody has made the segment shorter that is being appended to."""
+        return self._file >= 0 and os.fstat(self._file).st_size < self._offset
 
     def _write(self, data: bytes) -> None:
         if self._file < 0 or self._offset >= self._segment_bytes:
@@ -351,7 +395,7 @@ class Journal:
 
     def _read(self, segment: int, start: int, end: int, behind: Position) -> Stretch:
         is_own = segment >= self._first_own
-        head = Head(self._origin, len(self._head)) if is_own else None
+        head = Head(self.origin, len(self._head)) if is_own else None
         try:
             part = read_part(self._path(segment), start, end, head)
         except OSError as error:

@@ -97,6 +97,7 @@ class Outbox:
         self._trouble: Reason | None = None
         self._is_told = False
         self._admission = Admission(settings)
+        self.has_room = True
         self._is_closed = False
         self._opened = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -279,7 +280,7 @@ class Outbox:
         for box in self.boxes:
             box.end()
         self._handed_out.put_nowait(None)
-        self._admission.note(has_room=True)
+        self.has_room = self._admission.note(has_room=True)
         self._thread.shutdown(wait=False)
         left = self._room.waiting().items.items()
         report_losses([Loss(signal, items, 0) for signal, items in left if items], "closed", self._signals)
@@ -337,7 +338,7 @@ class Outbox:
         size = self.size_bytes
         is_strict = self._settings.durability is Durability.STRICT
         self._journal = self._own.writable_journal if self._own and is_strict else None
-        self._admission.note(
+        self.has_room = self._admission.note(
             has_room=size < self._settings.admitted_bytes and self._room.size_bytes < self._room.max_bytes // 2
         )
 

@@ -1,17 +1,21 @@
 """Sealing: what stands in the journal becomes batches, neither twice nor never, wherever the process ends.
 
-There is one way from the journal to batches, whether this process has written it or one that died. The steps are: read a stretch,
-put its batches and its end in one transaction, note the end in the journal, delete what lies before it. A process that ends before
-the transaction finds the stretch again; one that ends after it finds it said that the stretch is done.
+The steps are: read a stretch, put its batches and its end in one transaction, note the end in the journal, delete what lies before it.
+A process that ends before the transaction finds the stretch again; one that ends after it finds it said that the stretch is done.
+
+What this process has just appended need not be read, as it is still in memory: putting that together holds up calls far less than
+taking frames apart, which Python does one by one. What another process left, or what could not be sealed at once, is read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ignis_server.telemetry.model import Signal
 from ignis_server.telemetry.outbox.batch_store import BatchStore, Loss
-from ignis_server.telemetry.outbox.batching import drafts_of
+from ignis_server.telemetry.outbox.batching import Draft, Gathered
+from ignis_server.telemetry.outbox.frames import SIGNAL_OF
 from ignis_server.telemetry.outbox.journal import Journal, Stretch
+from ignis_server.telemetry.outbox.segments import Position
 
 __all__ = ["Sealer", "Step", "no_step"]
 
@@ -48,13 +52,15 @@ class Sealer:
         Raises:
             DiskTrouble: Something is not sealed yet.
         """
-        until, unsealed = self._journal.written()
-        left = dict(unsealed.items)
+        recent = self._journal.take_recent()
+        left = dict(recent.unsealed.items)
         losses: list[Loss] = []
         number = self._store.next_sequence
-        while self.position < until:
-            stretch = self._journal.read(self.position, until)
-            self._seal(stretch, left)
+        if recent.begin == self.position:
+            self._seal(recent.gathered.drafts(self._journal.origin), recent.end, left)
+        while self.position < recent.end:
+            stretch = self._journal.read(self.position, recent.end)
+            self._seal(_drafts_of(stretch), stretch.end, left if stretch.is_own else None)
             if stretch.unreadable_bytes:
                 losses.append(Loss(None, 0, stretch.unreadable_bytes))
         if self._store.next_sequence > number:
@@ -70,17 +76,17 @@ class Sealer:
             self.lost.clear()
         return losses
 
-    def _seal(self, stretch: Stretch, left: dict[Signal, int]) -> None:
-        drafts = drafts_of(stretch.frames, stretch.origin) if stretch.origin else ()
+    def _seal(self, drafts: Sequence[Draft], end: Position, left: dict[Signal, int] | None) -> None:
+        """Seal what stands before a place; `left` is what this process has captured, where it was this process."""
         if drafts:
             self._step("read")
-            self._store.add(drafts, stretch.end, {})
+            self._store.add(drafts, end, {})
         # From here on it is not read again, whatever else fails.
-        self.position = stretch.end
+        self.position = end
         if not drafts:
             return
-        if stretch.is_own:
-            self._journal.count_sealed(stretch.frames)
+        if left is not None:
+            self._journal.count_sealed(drafts)
             for draft in drafts:
                 left[draft.signal] -= draft.items
         self._step("committed")
@@ -92,3 +98,11 @@ class Sealer:
         self._journal.count_lost(left)
         self.lost.update(left)
         return [Loss(signal, items, 0) for signal, items in left.items() if items]
+
+
+def _drafts_of(stretch: Stretch) -> Sequence[Draft]:
+    gathered = Gathered()
+    for frame in stretch.frames:
+        if frame.kind in SIGNAL_OF:
+            gathered.add(*frame)
+    return gathered.drafts(stretch.origin) if stretch.origin else ()

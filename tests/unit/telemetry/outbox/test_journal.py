@@ -282,21 +282,61 @@ def test_what_is_not_sealed_is_counted(tmp_path: Path) -> None:
     journal = journal_in(tmp_path)
     journal.append(TRACES, 2, 10, b"x")
     journal.append(KIND_OF[Signal.LOGS], 3, 20, b"y")
-    journal.append(TRACES, 4, 30, b"z")
     _, before = journal.written()
 
-    journal.count_sealed(stretches_of(journal)[0].frames[:2])
+    taken = journal.take_recent()
+    journal.append(TRACES, 4, 30, b"z")
+    _, between = journal.written()
+    journal.count_sealed(taken.gathered.drafts(ORIGIN))
 
     _, after = journal.written()
-    assert (before.items, before.oldest_ns) == ({Signal.TRACES: 6, Signal.METRICS: 0, Signal.LOGS: 3}, 10)
-    assert after.items == {Signal.TRACES: 4, Signal.METRICS: 0, Signal.LOGS: 0}
+    assert (before.items, before.oldest_ns) == ({Signal.TRACES: 2, Signal.METRICS: 0, Signal.LOGS: 3}, 10)
+    assert taken.unsealed == before
+    assert (between.items, between.oldest_ns) == ({Signal.TRACES: 6, Signal.METRICS: 0, Signal.LOGS: 3}, 10)
+    assert (after.items, after.oldest_ns) == ({Signal.TRACES: 4, Signal.METRICS: 0, Signal.LOGS: 0}, 30)
+
+
+def test_what_is_taken_from_memory_is_what_stands_in_the_journal(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    journal.append(TRACES, 1, 10, b"a")
+    first = journal.take_recent()
+    journal.append_all([Captured(TRACES, 1, 20, b"b"), Captured(TRACES, 1, 30, b"c")])
+    second = journal.take_recent()
+
+    assert [draft.content for draft in first.gathered.drafts(ORIGIN)] == [b"scopea"]
+    assert [draft.content for draft in second.gathered.drafts(ORIGIN)] == [b"scopebc"]
+    assert second.begin == first.end
+    assert [each.data for each in everything_in(journal, first.end)] == [b"b", b"c"]
+
+
+def test_a_note_between_does_not_part_what_is_in_memory_from_what_is_sealed(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    journal.append(TRACES, 1, 10, b"a")
+
+    position = journal.mark(journal.take_recent().end)
+    journal.append(TRACES, 1, 20, b"b")
+
+    assert journal.take_recent().begin == position
+
+
+def test_memory_is_given_up_where_nobody_takes_it(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    for number in range(5):
+        journal.append(TRACES, 1, number, bytes(1 << 20))
+
+    given_up = journal.take_recent()
+    journal.append(TRACES, 1, 6, b"y")
+
+    assert (given_up.begin, given_up.gathered.size_bytes) == (None, 0)
+    assert (given_up.unsealed.items[Signal.TRACES], given_up.unsealed.oldest_ns) == (5, 0)
+    assert [len(each.data) for each in everything_in(journal)] == [1 << 20] * 5 + [1]
+    assert journal.take_recent().begin == given_up.end
 
 
 def test_it_says_when_there_is_enough_for_a_batch(tmp_path: Path) -> None:
-    by_items, by_bytes = journal_in(tmp_path), journal_in(tmp_path)
+    journal = journal_in(tmp_path)
 
-    assert [by_items.append(TRACES, 1_000, 1, b"x") for _ in range(2)] == [False, True]
-    assert [by_bytes.append(TRACES, 1, 1, bytes(600_000)) for _ in range(2)] == [False, True]
+    assert [journal.append(TRACES, 1_000, 1, b"x") for _ in range(2)] == [False, True]
 
 
 def test_from_many_threads_nothing_is_torn(tmp_path: Path) -> None:
