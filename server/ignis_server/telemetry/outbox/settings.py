@@ -54,7 +54,7 @@ class OutboxSettings:
     max_bytes: int = 1 << 30
     memory_bytes: int = 32 << 20
     commit_seconds: float = 0.01
-    seal_seconds: float = 0.2
+    seal_seconds: float = 1.0
     fsync_seconds: float | None = None
     adopt_seconds: float = 10.0
     block_seconds: float = 30.0
