@@ -1,6 +1,7 @@
 """Fixtures that cost seconds and are shared by the whole run: models, and a server with a small catalog."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ignis_server.app import running
 from ignis_server.rpc.server import RpcServer
 from ignis_server.settings import Settings
 from support.catalogs import write_files
+from support.postgres import postgres
 
 # A slow machine is no failure of the code.
 hypothesis.settings.register_profile("ignis", deadline=None)
@@ -39,6 +41,16 @@ def tokenizer() -> TiktokenTokenizer:
 def embedder() -> StaticEmbedder:
     """The real embedder."""
     return load_embedder()
+
+
+@pytest.fixture(scope="session")
+async def postgres_url() -> AsyncIterator[str]:
+    """A real PostgreSQL: the one that POSTGRES_URL names, or the wheel's."""
+    if given := os.environ.get("POSTGRES_URL"):
+        yield given
+        return
+    async with postgres() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

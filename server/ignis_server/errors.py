@@ -28,6 +28,7 @@ __all__ = [
     "SettingsInvalid",
     "ShuttingDown",
     "StepNotFound",
+    "StoreUnavailable",
     "TeamNotFound",
     "TooManyWatchers",
     "Violation",
@@ -272,6 +273,16 @@ class ShuttingDown(IgnisError):
 
     def __init__(self) -> None:
         super().__init__(f"the server is shutting down: try another replica, or again in {self.retry_seconds} s")
+
+
+class StoreUnavailable(IgnisError):
+    """The database cannot do what is asked at the moment; nothing is half done. `reason` is a word for operators."""
+
+    retry_seconds = 1
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the database is {reason}: nothing is half done, try again in {self.retry_seconds} s")
 
 
 class TooManyWatchers(IgnisError):

@@ -202,6 +202,12 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             },
             retry_seconds=errors.OutboxFull.retry_seconds,
         ),
+        errors.StoreUnavailable: _Row(
+            grpc.StatusCode.UNAVAILABLE,
+            "STORE_UNAVAILABLE",
+            lambda e: {"reason": e.reason, "retry_seconds": str(e.retry_seconds)},
+            retry_seconds=errors.StoreUnavailable.retry_seconds,
+        ),
         errors.TooManyWatchers: _Row(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "TOO_MANY_WATCHERS",

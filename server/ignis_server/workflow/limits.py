@@ -31,6 +31,7 @@ __all__ = [
     "MAX_STEPS",
     "MAX_STEP_ID_CHARACTERS",
     "MAX_STEP_INPUT_BYTES",
+    "MAX_STORE_SECONDS",
     "MAX_TAGS",
     "MAX_TIMEOUT_SECONDS",
     "MAX_VALUE_DEPTH",
@@ -83,3 +84,6 @@ MAX_ARTIFACTS = 64
 MAX_RETRY_ATTEMPTS = 100
 MAX_LOST_LEASES = 16
 MAX_ATTEMPTS = 1_000
+
+# The journal. A write takes a millisecond: what takes five thousand has failed, and its caller still has time to say so.
+MAX_STORE_SECONDS = 5.0

@@ -189,10 +189,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: {"limit": "4096", "retry_seconds": "1"}
     """
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 53
-    """The database is out of reach; nothing has changed.
+    """The database cannot do what is asked at the moment; nothing is half done. The reason is one of
+    "unreachable", "slow", "busy", "full", "read-only", "damaged" and "refusing".
 
     Code: UNAVAILABLE, with google.rpc.RetryInfo.
-    Example: {"retry_seconds": "1"}
+    Example: {"reason": "busy", "retry_seconds": "1"}
     """
     ERROR_REASON_OUTBOX_FULL: _ErrorReason.ValueType  # 60
     """The outbox is at its bound, and its policy is to refuse.
@@ -405,10 +406,11 @@ Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
 Example: {"limit": "4096", "retry_seconds": "1"}
 """
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 53
-"""The database is out of reach; nothing has changed.
+"""The database cannot do what is asked at the moment; nothing is half done. The reason is one of
+"unreachable", "slow", "busy", "full", "read-only", "damaged" and "refusing".
 
 Code: UNAVAILABLE, with google.rpc.RetryInfo.
-Example: {"retry_seconds": "1"}
+Example: {"reason": "busy", "retry_seconds": "1"}
 """
 ERROR_REASON_OUTBOX_FULL: ErrorReason.ValueType  # 60
 """The outbox is at its bound, and its policy is to refuse.

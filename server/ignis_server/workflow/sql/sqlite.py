@@ -1,0 +1,176 @@
+"""SQLite: one thread writes, what waits meanwhile is committed together, and others read beside it.
+
+Durable means on the disk: `synchronous` is FULL. The sync of a commit is shared by all that is written with it.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import QueuePool
+
+from ignis_server.clock import Clock
+from ignis_server.errors import StoreUnavailable
+from ignis_server.workflow.limits import MAX_STORE_SECONDS
+from ignis_server.workflow.sql.faults import faults_mapped
+from ignis_server.workflow.sql.migrations import migrate
+
+__all__ = ["SqliteDatabase", "sqlite_database"]
+
+T = TypeVar("T")
+
+READERS = 2
+# A commit of so many takes some milliseconds; more would let the first wait for the last.
+MAX_TOGETHER = 32
+MAX_WAITING = 1_000
+# Shorter than what a caller waits, so that it learns what is wrong.
+BUSY_MILLISECONDS = 2_000
+
+
+class _Piece:
+    """Work that waits for the writer, and where its outcome goes."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.future: Future[Any] = Future()
+
+
+class SqliteDatabase:
+    """A file. Its time is the machine's: whoever shares the file shares the clock."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._clock = clock
+        self._engine = _engine(path)
+        self._readers = ThreadPoolExecutor(READERS, "journal-reader")
+        self._waiting: queue.Queue[_Piece | None] = queue.Queue()
+        self._writer = threading.Thread(target=self._write_all, name="journal-writer", daemon=True)
+        self._writer.start()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Carry out work beside the writer."""
+        with faults_mapped():
+            async with asyncio.timeout(MAX_STORE_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._readers, partial(self._read, work))
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Have work carried out by the writer; where a thousand wait for it, it is busy."""
+        if self._waiting.qsize() >= MAX_WAITING:
+            raise StoreUnavailable("busy")
+        piece = _Piece(work)
+        self._waiting.put(piece)
+        with faults_mapped():
+            async with asyncio.timeout(MAX_STORE_SECONDS):
+                # Who gives up waiting takes its work back, unless it has begun.
+                outcome: T = await asyncio.wrap_future(piece.future)
+        return outcome
+
+    async def now(self) -> datetime:
+        """Return the machine's time."""
+        return self._clock.now()
+
+    async def aclose(self) -> None:
+        """Write what waits, and close the file."""
+        self._waiting.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            return work(connection)
+
+    def _write_all(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            pieces, is_last = self._together(first)
+            started = [piece for piece in pieces if piece.future.set_running_or_notify_cancel()]
+            if started:
+                self._write_together(started)
+            if is_last:
+                return
+
+    def _together(self, first: _Piece) -> tuple[list[_Piece], bool]:
+        pieces = [first]
+        while len(pieces) < MAX_TOGETHER:
+            try:
+                piece = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if piece is None:
+                return pieces, True
+            pieces.append(piece)
+        return pieces, False
+
+    def _write_together(self, pieces: list[_Piece]) -> None:
+        """Commit pieces together; one that fails is undone by itself, and a fault of the store fails all of them."""
+        outcomes: list[tuple[Any, BaseException | None]] = []
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                outcomes.extend(_attempt(connection, piece) for piece in pieces)
+                connection.commit()
+        except Exception as error:  # noqa: BLE001 - a background loop: what fails is raised where each caller waits
+            outcomes = [(None, error)] * len(pieces)
+        for piece, (outcome, failure) in zip(pieces, outcomes, strict=True):
+            if failure is None:
+                piece.future.set_result(outcome)
+            else:
+                piece.future.set_exception(failure)
+
+
+def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException | None]:
+    connection.exec_driver_sql("SAVEPOINT piece")
+    try:
+        outcome = piece.work(connection)
+    except exc.SQLAlchemyError:
+        # After some faults SQLite has undone the whole transaction by itself: nobody's piece holds then.
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and raised where the caller waits
+        connection.exec_driver_sql("ROLLBACK TO piece")
+        connection.exec_driver_sql("RELEASE piece")
+        return None, error
+    connection.exec_driver_sql("RELEASE piece")
+    return outcome, None
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=READERS + 1,
+        max_overflow=0,
+        pool_timeout=MAX_STORE_SECONDS,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MILLISECONDS / 1_000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+@asynccontextmanager
+async def sqlite_database(path: Path, *, clock: Clock) -> AsyncIterator[SqliteDatabase]:
+    """Open a file, made where it is missing, bring its tables up to date, and close it when the block ends.
+
+    Raises:
+        StoreUnavailable: It cannot be opened or written.
+    """
+    database = SqliteDatabase(path, clock=clock)
+    try:
+        await database.write(migrate)
+        yield database
+    finally:
+        await database.aclose()
