@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from ignis_server.clock import Clock
 from ignis_server.errors import StoreUnavailable
 from ignis_server.workflow.limits import MAX_STORE_SECONDS
-from ignis_server.workflow.sql.faults import faults_mapped
+from ignis_server.workflow.sql.faults import faults_mapped, reason_of
 from ignis_server.workflow.sql.migrations import migrate
 
 __all__ = ["SqliteDatabase", "sqlite_database"]
@@ -130,10 +130,11 @@ def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException 
     connection.exec_driver_sql("SAVEPOINT piece")
     try:
         outcome = piece.work(connection)
-    except exc.SQLAlchemyError:
-        # After some faults SQLite has undone the whole transaction by itself: nobody's piece holds then.
-        raise
-    except Exception as error:  # noqa: BLE001 - it is the caller's, and raised where the caller waits
+    except Exception as error:
+        if reason_of(error):
+            # After some faults SQLite has undone the whole transaction by itself: nobody's piece holds then.
+            raise
+        # It is the caller's, and raised where the caller waits.
         connection.exec_driver_sql("ROLLBACK TO piece")
         connection.exec_driver_sql("RELEASE piece")
         return None, error
