@@ -9,6 +9,7 @@ __all__ = [
     "AmbiguousAgent",
     "BudgetTooSmall",
     "CatalogUnusable",
+    "DefinitionNotFound",
     "DestinationCannotVerify",
     "DestinationNotFound",
     "DestinationUnavailable",
@@ -23,6 +24,7 @@ __all__ = [
     "OutputTooLarge",
     "PageTokenInvalid",
     "RequestIdReused",
+    "ResumeTokenInvalid",
     "RevisionTooOld",
     "RunNotFound",
     "SettingsInvalid",
@@ -30,6 +32,7 @@ __all__ = [
     "StepNotFound",
     "StoreUnavailable",
     "TeamNotFound",
+    "TooManyWaiters",
     "TooManyWatchers",
     "Violation",
     "WorkflowsUnusable",
@@ -195,6 +198,16 @@ class RequestIdReused(IgnisError):
         super().__init__(f"request_id {request_id!r} was used before, with other content: make a new one")
 
 
+class DefinitionNotFound(IgnisError):
+    """No workflow has this id or name."""
+
+    def __init__(self, definition: str, nearest: tuple[str, ...]) -> None:
+        self.definition = definition
+        self.nearest = nearest
+        advice = f"did you mean {' or '.join(nearest)}?" if nearest else "ListDefinitions has all that can be started"
+        super().__init__(f"no workflow has the id or name {definition!r}: {advice}")
+
+
 class RunNotFound(IgnisError):
     """There is no run of this id, or it is past its retention."""
 
@@ -219,6 +232,16 @@ class InputNotFound(IgnisError):
         self.run_id = run_id
         self.input_id = input_id
         super().__init__(f"run {run_id!r} asks nothing under {input_id!r}, or no more: GetRun has what it asks")
+
+
+class ResumeTokenInvalid(IgnisError):
+    """A resume token that this service did not make, or made for another run."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"the resume_token is none of a watch of run {run_id!r}: send the one of the last response, or none to begin anew"
+        )
 
 
 class LeaseLost(IgnisError):
@@ -296,6 +319,19 @@ class TooManyWatchers(IgnisError):
         super().__init__(
             f"{limit} streams of {method} and its like stand open, which is the limit: close some first, "
             f"or try another replica in {self.retry_seconds} s"
+        )
+
+
+class TooManyWaiters(IgnisError):
+    """As many workers wait for steps as the server lets wait."""
+
+    retry_seconds = 5
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"{limit} workers wait for steps, which is the limit: run fewer, or try another replica in "
+            f"{self.retry_seconds} s"
         )
 
 

@@ -12,10 +12,11 @@ from ignis_server.agents.cache.redis_url import check_redis_url
 from ignis_server.errors import SettingsInvalid
 from ignis_server.telemetry.delivery.environment import Destinations, destinations_of
 from ignis_server.telemetry.outbox.settings import BoundPolicy, Durability
+from ignis_server.workflow.store_url import check_store_url
 
 __all__ = ["Settings"]
 
-SECRETS = frozenset({"redis_url"})
+SECRETS = frozenset({"database_url", "redis_url"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -28,6 +29,18 @@ class Settings(BaseSettings):
 
     catalog_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Directories that hold agents, separated by ':'."
+    )
+    workflow_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Files, and directories that hold them, of workflows, separated by ':'. None: workflows are not served.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///~/.local/state/ignis-agents/runs.db"),
+        description="Where runs of workflows are kept: sqlite:///PATH on a local disk, for one process; "
+        "postgresql://USER:PASSWORD@HOST/DATABASE for several replicas.",
+    )
+    run_retention_days: float = Field(
+        default=7.0, ge=0.01, le=3_650, description="How long a run is kept after it has ended."
     )
     listen: str = Field(default="127.0.0.1:50051", description="Host and port to serve on; port 0 takes a free one.")
     insecure: bool = Field(
@@ -127,7 +140,7 @@ class Settings(BaseSettings):
         """Where telemetry goes, by OTEL_EXPORTER_OTLP_* and the file that IGNIS_DESTINATIONS names."""
         return self._destinations
 
-    @field_validator("catalog_paths", mode="before")
+    @field_validator("catalog_paths", "workflow_paths", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
@@ -143,6 +156,12 @@ class Settings(BaseSettings):
     def _check_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_redis_url(value.get_secret_value())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: SecretStr) -> SecretStr:
+        check_store_url(value.get_secret_value())
         return value
 
     @field_validator("cache_dir", "outbox_dir")

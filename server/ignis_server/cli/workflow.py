@@ -12,7 +12,6 @@ from ignis_server.agents.source import read_directories
 from ignis_server.agents.tokenizer import load_o200k_base
 from ignis_server.cli.consoles import new_console, new_table
 from ignis_server.cli.diagnostics import AsJson, Least, LeastSeverity, counted, fail_on_errors, show
-from ignis_server.cli.directory import CatalogDirectory
 from ignis_server.diagnostics import Severity
 from ignis_server.errors import WorkflowsUnusable
 from ignis_server.workflow.definition_codec import definition_digest
@@ -20,6 +19,7 @@ from ignis_server.workflow.formats import json_schema
 from ignis_server.workflow.library import Library, compile_library
 from ignis_server.workflow.model import Definition
 from ignis_server.workflow.source import read_paths
+from ignis_server.workflow_agents import CatalogDirectory
 
 __all__ = ["app"]
 

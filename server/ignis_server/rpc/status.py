@@ -137,6 +137,23 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             "REVISION_TOO_OLD",
             lambda e: {"revision": e.revision, "oldest_revision": e.oldest_revision},
         ),
+        errors.DefinitionNotFound: _Row(
+            _NOT_FOUND,
+            "DEFINITION_NOT_FOUND",
+            lambda e: {"definition": e.definition, "nearest": _listed(e.nearest)},
+        ),
+        errors.ResumeTokenInvalid: _Row(
+            _INVALID,
+            "RESUME_TOKEN_INVALID",
+            lambda e: {"run_id": e.run_id},
+            lambda e: (Violation("resume_token", str(e)),),
+        ),
+        errors.TooManyWaiters: _Row(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "TOO_MANY_WAITERS",
+            lambda e: {"limit": str(e.limit), "retry_seconds": str(e.retry_seconds)},
+            retry_seconds=errors.TooManyWaiters.retry_seconds,
+        ),
         errors.RequestIdReused: _Row(
             _INVALID,
             "REQUEST_ID_REUSED",

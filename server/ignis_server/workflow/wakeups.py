@@ -5,6 +5,7 @@ that, and nothing else.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,9 +36,12 @@ class Bell:
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
+        # When it was last rung, or hung, by `time.monotonic`.
+        self.rung_at = time.monotonic()
 
     def ring(self) -> None:
         """Wake whoever waits, or will."""
+        self.rung_at = time.monotonic()
         self._rung.set()
 
     async def wait(self, at_most: timedelta) -> bool:

@@ -1,0 +1,186 @@
+"""Claims: a worker asks for something to do, and waits until there is something."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, cast
+
+from ignis_server.errors import IgnisError, StoreUnavailable, TooManyWaiters
+from ignis_server.workflow.agent_bundles import AgentBundle, AgentBundles, Wish
+from ignis_server.workflow.commands import ClaimStep, FailStep
+from ignis_server.workflow.journal import ClaimableStep, Journal, Offer
+from ignis_server.workflow.run import Run, Step, Working
+from ignis_server.workflow.runs import Runs
+from ignis_server.workflow.state_machine import Claimed, StepInputs, step_inputs
+from ignis_server.workflow.wakeups import Bell, Wakeups
+from ignis_server.workflow.words import Failure
+
+__all__ = ["ClaimedStep", "Claims", "ClaimsLimits", "StepWanted"]
+
+# Long enough to claim what is offered, and short for whoever comes next where the offer is dropped.
+OFFER_HELD: Final = timedelta(seconds=5)
+# Different offers of workers of which it is remembered that there was nothing for them.
+MAX_OFFERS_KNOWN: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsLimits:
+    """Bounds of claims.
+
+    Attributes:
+        max_waiting: Workers that wait at once; one more is turned away.
+        poll: How often the journal is asked without a wake-up, which may get lost.
+    """
+
+    max_waiting: int = 1_000
+    poll: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class StepWanted:
+    """What a worker asks: steps that its offer fits, for how long it has one, and how long it waits for one.
+
+    `claim_id` makes repetition safe: while the lease lasts, the same id gets the same attempt.
+    """
+
+    claim_id: str
+    worker_id: str
+    offer: Offer
+    lease: timedelta
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedStep:
+    """A step that a worker has, and everything that it needs for it; without a bundle where the step wants no agent."""
+
+    run: Run
+    step: Step
+    lease: Working
+    inputs: StepInputs
+    bundle: AgentBundle | None
+
+
+class Claims:
+    """Hands steps out to workers, one worker for each, the longest ready first."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        journal: Journal,
+        wakeups: Wakeups,
+        bundles: AgentBundles,
+        limits: ClaimsLimits = ClaimsLimits(),
+    ) -> None:
+        self._runs = runs
+        self._journal = journal
+        self._wakeups = wakeups
+        self._bundles = bundles
+        self._limits = limits
+        self._waiting = 0
+        # One worker at a time looks: of a thousand that hear the same bell, the first says whether the others need to.
+        self._turn = asyncio.Lock()
+        self._nothing: OrderedDict[Offer, float] = OrderedDict()
+
+    async def claim(self, wanted: StepWanted) -> ClaimedStep | None:
+        """Return a step; None where none became ready in time.
+
+        Raises:
+            TooManyWaiters: As many workers wait as may.
+            StoreUnavailable: The journal cannot be asked; nothing was claimed, or the same claim id gets it.
+        """
+        if self._waiting >= self._limits.max_waiting:
+            raise TooManyWaiters(self._limits.max_waiting)
+        if before := await self._claimed_before(wanted):
+            return before
+        self._waiting += 1
+        try:
+            with self._wakeups.of_steps() as bell:
+                return await self._wait(wanted, bell)
+        finally:
+            self._waiting -= 1
+
+    async def _wait(self, wanted: StepWanted, bell: Bell) -> ClaimedStep | None:
+        until = bell.rung_at + wanted.wait.total_seconds()
+        since = bell.rung_at
+        while True:
+            if claimed := await self._look(wanted, since):
+                return claimed
+            left = timedelta(seconds=until - time.monotonic())
+            if left <= timedelta():
+                return None
+            if await bell.wait(min(self._limits.poll, left)):
+                since = bell.rung_at
+            elif left > self._limits.poll:
+                since = time.monotonic()
+            else:
+                return None
+
+    async def _look(self, wanted: StepWanted, since: float) -> ClaimedStep | None:
+        while offered := await self._offered(wanted.offer, since):
+            if claimed := await self._take(wanted, offered):
+                return claimed
+        return None
+
+    async def _offered(self, offer: Offer, since: float) -> ClaimableStep | None:
+        """Return a step that nobody else is offered; none where somebody found none since a moment."""
+        async with self._turn:
+            if self._nothing.get(offer, 0.0) >= since:
+                return None
+            looked_at = time.monotonic()
+            if offered := await self._journal.offered(offer, limit=1, hold=OFFER_HELD):
+                return offered[0]
+            self._nothing[offer] = looked_at
+            self._nothing.move_to_end(offer)
+            if len(self._nothing) > MAX_OFFERS_KNOWN:
+                self._nothing.popitem(last=False)
+            return None
+
+    async def _take(self, wanted: StepWanted, offered: ClaimableStep) -> ClaimedStep | None:
+        """Claim a step; None where somebody was faster, or where nobody can do it."""
+        run, step = await self._runs.claimable(offered)
+        if step is None:
+            return None
+        try:
+            bundle = await self._bundle(run, step)
+            failure = None
+        except StoreUnavailable:
+            raise
+        except IgnisError as error:
+            bundle = None
+            failure = Failure("agent-unavailable", str(error))
+        command = ClaimStep(
+            wanted.claim_id, step.id, wanted.worker_id, wanted.lease, agent_id=bundle.agent_id if bundle else ""
+        )
+        decision = await self._runs.say(run.id, command)
+        if not isinstance(decision.answer, Claimed):
+            return None
+        if failure is not None:
+            # No worker could do it: it fails as an attempt does, so that the run says why.
+            await self._runs.say(run.id, FailStep(step.id, decision.answer.attempt, wanted.worker_id, failure))
+            return None
+        return _claimed(decision.run, decision.run.steps[step.id], bundle)
+
+    async def _claimed_before(self, wanted: StepWanted) -> ClaimedStep | None:
+        lease = await self._journal.lease_of(wanted.claim_id)
+        if lease is None:
+            return None
+        run, step = await self._runs.step(lease.run_id, lease.step_id)
+        if not isinstance(step.standing, Working) or step.standing.claim_id != wanted.claim_id:
+            return None
+        return _claimed(run, step, await self._bundle(run, step))
+
+    async def _bundle(self, run: Run, step: Step) -> AgentBundle | None:
+        definition = run.planned(step).definition
+        if not (step.agent_id or definition.is_selected):
+            return None
+        agent_id = "" if definition.is_selected else step.agent_id
+        wish = Wish(agent_id, run.started.brief, definition.instruction, run.started.step_budget_tokens)
+        return await self._bundles.load(wish)
+
+
+def _claimed(run: Run, step: Step, bundle: AgentBundle | None) -> ClaimedStep:
+    # A claim makes a step working.
+    return ClaimedStep(run, step, cast("Working", step.standing), step_inputs(run, step), bundle)

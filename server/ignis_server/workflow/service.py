@@ -1,0 +1,1 @@
+"""WorkflowService: decode, call the use case, encode."""
