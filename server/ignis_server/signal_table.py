@@ -143,6 +143,21 @@ LOADED: Final = (
     Attribute("ignis.load.unanswered_needs", "Those that no agent answers."),
 )
 
+# Runs and attempts. Names are those of OpenTelemetry's conventions for generative AI.
+GENAI: Final = (
+    Attribute("gen_ai.operation.name", '"invoke_workflow" or "invoke_agent".'),
+    Attribute("gen_ai.conversation.id", "The run.", Privacy.CORRELATION),
+    Attribute("gen_ai.usage.input_tokens", "Input tokens, as workers told; those from a cache included."),
+    Attribute("gen_ai.usage.output_tokens", "Output tokens, as workers told."),
+    Attribute("gen_ai.usage.cache_read.input_tokens", "Input tokens that a provider's cache had."),
+    Attribute("gen_ai.usage.cache_creation.input_tokens", "Input tokens that went into a provider's cache."),
+    Attribute("error.type", "How it ended, where that is neither well nor what a person decides."),
+)
+RUN_STATE: Final = Attribute("ignis.run.state", "Where a run stands, in the words of A2A's TaskState.")
+RUN_STEPS: Final = Attribute("ignis.run.steps", "Steps that it had.")
+ATTEMPT: Final = Attribute("ignis.step.attempt", "Which attempt of the step it was, from 1.")
+ATTEMPT_OUTCOME: Final = Attribute("ignis.step.outcome", '"completed", "held", "failed", "lost" or "canceled".')
+
 AGENT_LOADER: Final = "ignis.agents.v1.AgentLoaderService"
 WORKFLOW: Final = "ignis.workflow.v1.WorkflowService"
 TELEMETRY: Final = "ignis.telemetry.v1.TelemetryService"
@@ -156,23 +171,26 @@ SPANS: Final = (
     _span(f"{AGENT_LOADER}/GetCatalog", "The catalog's summary was read."),
     _span(f"{AGENT_LOADER}/ListDiagnostics", "A page of diagnostics was read."),
     _span(f"{AGENT_LOADER}/WatchCatalog", "A watch of the catalog, from its beginning to its end."),
-    *(
-        _span(f"{WORKFLOW}/{method}", UNSERVED)
-        for method in (
-            "ListDefinitions",
-            "GetDefinition",
-            "StartRun",
-            "GetRun",
-            "ListRuns",
-            "CancelRun",
-            "ClaimStep",
-            "HeartbeatStep",
-            "CompleteStep",
-            "FailStep",
-            "ResolveInput",
-            "GetStep",
-            "WatchRun",
-        )
+    _span(f"{WORKFLOW}/ListDefinitions", "A page of workflows was read."),
+    _span(f"{WORKFLOW}/GetDefinition", "A workflow was read."),
+    _span(f"{WORKFLOW}/StartRun", "A run was begun."),
+    _span(f"{WORKFLOW}/GetRun", "A run was read."),
+    _span(f"{WORKFLOW}/GetStep", "A step was read."),
+    _span(f"{WORKFLOW}/ListRuns", "A page of runs was read."),
+    _span(f"{WORKFLOW}/CancelRun", "A run was ended."),
+    _span(f"{WORKFLOW}/ClaimStep", "A worker asked for a step, the time that it waited included."),
+    _span(f"{WORKFLOW}/HeartbeatStep", "A worker extended its lease."),
+    _span(f"{WORKFLOW}/CompleteStep", "A worker reported that a step is done."),
+    _span(f"{WORKFLOW}/FailStep", "A worker reported that an attempt failed."),
+    _span(f"{WORKFLOW}/ResolveInput", "A person answered."),
+    _span(f"{WORKFLOW}/WatchRun", "A watch of a run, from its beginning to its end."),
+    Row("invoke_workflow", Kind.SPAN, "A run, from its start to its end.", "", (*GENAI, RUN_STATE, RUN_STEPS)),
+    Row(
+        "invoke_agent",
+        Kind.SPAN,
+        "An attempt of a step, from its claim to its end; a child of the call that began the run, as its run's span is.",
+        "",
+        (*GENAI, ATTEMPT, ATTEMPT_OUTCOME),
     ),
     _span(f"{TELEMETRY}/GetDeliveryLedger", "The ledger was read."),
     _span(f"{TELEMETRY}/VerifyDelivery", "The ledger was compared with what a destination has."),
@@ -350,6 +368,26 @@ TELEMETRY_DELIVERY_LAG: Final = _histogram(
     SIGNAL,
 )
 
+RUNS: Final = _counter("ignis.workflow.runs", "{run}", "Times that a run came to a state.", RUN_STATE)
+RUN_DURATION: Final = _histogram(
+    "ignis.workflow.run.duration", "s", LAG_SECONDS, "Time from the start of a run to its end.", RUN_STATE
+)
+ATTEMPT_DURATION: Final = _histogram(
+    "ignis.workflow.attempt.duration",
+    "s",
+    LAG_SECONDS,
+    "Time from the claim of a step to the end of the attempt.",
+    ATTEMPT_OUTCOME,
+)
+TOKEN_USAGE: Final = _histogram(
+    "gen_ai.client.token.usage",
+    "{token}",
+    TOKENS,
+    "Tokens of an attempt, as its worker told.",
+    Attribute("gen_ai.operation.name", '"invoke_agent".'),
+    Attribute("gen_ai.token.type", '"input" or "output".'),
+)
+
 PROCESS_CPU_TIME: Final = _counter(
     "process.cpu.time", "s", "Processor time of this process.", Attribute("cpu.mode", '"user" or "system".')
 )
@@ -400,6 +438,10 @@ METRICS: Final = (
     TELEMETRY_DELIVERED,
     TELEMETRY_REJECTED,
     TELEMETRY_DELIVERY_LAG,
+    RUNS,
+    RUN_DURATION,
+    ATTEMPT_DURATION,
+    TOKEN_USAGE,
     PROCESS_CPU_TIME,
     PROCESS_MEMORY_USAGE,
     PROCESS_THREADS,
@@ -483,6 +525,19 @@ EVENTS: Final = (
         "cache.disk_failed",
         "Compiled files could not be read or kept.",
         Attribute("operation", '"read" or "write".'),
+    ),
+    _event(
+        "store.unavailable", "The database of runs did not do what was asked.", Attribute("reason", "Why, in a word.")
+    ),
+    _event(
+        "wakeups.lost",
+        "This replica does not hear of what others write, and looks now and then instead.",
+        Attribute("retry_seconds", "When it listens again."),
+    ),
+    _event(
+        "run.not_swept",
+        "A deadline of a run has passed, and what follows could not be done.",
+        Attribute("run_id", "The run.", Privacy.CORRELATION),
     ),
     _event("outbox.opened", "Telemetry goes to disk from now on.", OUTBOX_ID, SIZE_BYTES),
     _event("outbox.adopted", "Telemetry of a process that died is delivered here.", OUTBOX_ID, SIZE_BYTES),

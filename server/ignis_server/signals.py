@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 __all__ = [
     "AgentsLoaded",
     "AgentsSearched",
+    "AttemptEnded",
     "BackgroundFailed",
     "BatchDelivered",
     "BundleCounts",
@@ -23,10 +24,13 @@ __all__ = [
     "NoSignals",
     "OutboxChanged",
     "OutboxMeasured",
+    "RunEnded",
+    "RunReached",
     "SharedStoreChanged",
     "Signal",
     "Signals",
     "TelemetryLost",
+    "TokensUsed",
 ]
 
 # "shed" was given up at a bound, "corrupt" is no longer what was written, "removed" was deleted by somebody else, "too-large" is
@@ -223,10 +227,58 @@ class TelemetryLost:
     reason: LossReason
 
 
+@dataclass(frozen=True, slots=True)
+class TokensUsed:
+    """Tokens of a model, as whoever used them told."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReached:
+    """A run of a workflow came to a state: "submitted", "working", "input-required", or one of those that end it."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """A worker's attempt of a step is over.
+
+    `outcome` is "completed", "held" for a person, "failed", "lost" where its lease ran out, or "canceled". Times are in
+    nanoseconds since the epoch by the store's clock. `traceparent` is that of the call that began the run; empty where there is none.
+    """
+
+    run_id: str
+    traceparent: str
+    outcome: str
+    attempt: int
+    began_ns: int
+    ended_ns: int
+    tokens: TokensUsed
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run of a workflow is over: "completed", "failed" or "canceled". Its fields mean what they do of an attempt."""
+
+    run_id: str
+    traceparent: str
+    state: str
+    began_ns: int
+    ended_ns: int
+    steps: int
+    tokens: TokensUsed
+
+
 Signal = (
     LoadAnswered
     | AgentsLoaded
     | AgentsSearched
+    | AttemptEnded
     | BackgroundFailed
     | BatchDelivered
     | CacheFailed
@@ -236,6 +288,8 @@ Signal = (
     | DestinationChanged
     | OutboxChanged
     | OutboxMeasured
+    | RunEnded
+    | RunReached
     | SharedStoreChanged
     | TelemetryLost
 )

@@ -20,6 +20,7 @@ from ignis_server.errors import (
     StepNotFound,
     TooManyWaiters,
 )
+from ignis_server.signals import AttemptEnded, RunEnded, RunReached
 from ignis_server.workflow.commands import ApproveInput, CancelRun, FailStep
 from ignis_server.workflow.ids import new_run_id
 from ignis_server.workflow.journal import Retention, RunFilter
@@ -382,3 +383,17 @@ async def test_little_memory_is_enough_for_many_runs(replica: Replica) -> None:
 
     assert {(await small.runs.run(run.id)).state for run in runs} == {RunState.COMPLETED}
     assert await other(replica).runs.run(runs[0].id) == await small.runs.run(runs[0].id)
+
+
+async def test_what_becomes_of_runs_and_attempts_is_reported_once(replica: Replica) -> None:
+    run = await replica.start("chain")
+    async with asyncio.timeout(10):
+        await replica.work("w", until=run)
+
+    reported = replica.signals.reported
+    assert [each.state for each in reported if isinstance(each, RunReached)] == ["submitted", "working", "completed"]
+    attempts = [each for each in reported if isinstance(each, AttemptEnded)]
+    assert [(each.outcome, each.attempt, each.run_id) for each in attempts] == [("completed", 1, run.id)] * 3
+    assert all(each.began_ns < each.ended_ns for each in attempts)
+    (ended,) = [each for each in reported if isinstance(each, RunEnded)]
+    assert (ended.state, ended.steps, ended.began_ns < ended.ended_ns) == ("completed", 3, True)

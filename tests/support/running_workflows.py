@@ -19,6 +19,7 @@ from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.sweep import Sweeper, SweepPace
 from ignis_server.workflow.values import Value
 from ignis_server.workflow.wakeups import LocalWakeups, Wakeups
+from support.fakes import RecordedSignals
 
 __all__ = ["ANYTHING", "Bundles", "Replica"]
 
@@ -58,7 +59,8 @@ class Replica:
     def __post_init__(self) -> None:
         self.bundles = Bundles()
         definitions = Definitions(Library(self.definitions, (), 1), self.journal)
-        self.runs = Runs(self.journal, definitions, known_bytes=self.known_bytes)
+        self.signals = RecordedSignals()
+        self.runs = Runs(self.journal, definitions, self.signals, known_bytes=self.known_bytes)
         limits = ClaimsLimits(max_waiting=self.max_waiting, poll=self.poll)
         self.claims = Claims(self.runs, self.journal, self.wakeups, self.bundles, limits)
         self.closing = asyncio.Event()

@@ -11,6 +11,7 @@ from ignis_server.signal_table import BACKGROUND_FAILURES, LOAD_BUNDLE_TOKENS, L
 from ignis_server.signals import (
     AgentsLoaded,
     AgentsSearched,
+    AttemptEnded,
     BackgroundFailed,
     BatchDelivered,
     CacheFailed,
@@ -21,6 +22,8 @@ from ignis_server.signals import (
     LoadAnswered,
     OutboxChanged,
     OutboxMeasured,
+    RunEnded,
+    RunReached,
     SharedStoreChanged,
     Signal,
     TelemetryLost,
@@ -34,6 +37,8 @@ from ignis_server.telemetry.ledger import Ledger
 from ignis_server.telemetry.model import Signal as Kind
 from ignis_server.telemetry.otlp import FIELD_2, length_delimited
 from ignis_server.telemetry.outbox_measures import OutboxMeasures
+from ignis_server.telemetry.workflow_measures import WorkflowMeasures
+from ignis_server.telemetry.workflow_spans import encoded_span
 
 __all__ = ["CapturedMetrics", "OtelSignals"]
 
@@ -92,12 +97,18 @@ class OtelSignals:
         self._cache = CacheMeasures(instruments)
         self._delivery = DeliveryMeasures(instruments)
         self._outbox = OutboxMeasures(instruments)
+        self._workflows = WorkflowMeasures(instruments)
+        self._capture: Capture = Forgotten()
         self._background_failures = instruments.counter(BACKGROUND_FAILURES)
         self._load_seconds = instruments.histogram(LOAD_DURATION)
         self._loaded_tokens = instruments.histogram(LOAD_BUNDLE_TOKENS)
         self._search_seconds = instruments.histogram(SEARCH_DURATION)
 
-    def report(self, signal: Signal) -> None:
+    def hand_to(self, capture: Capture) -> None:
+        """Hand spans of runs on from now on; the outbox is told of signals itself, so it comes later."""
+        self._capture = capture
+
+    def report(self, signal: Signal) -> None:  # noqa: C901 - one case for each kind
         """Record the measurements of a signal."""
         match signal:
             case LoadAnswered():
@@ -117,5 +128,9 @@ class OtelSignals:
                 self._outbox.record(signal)
             case BatchDelivered() | DestinationChanged():
                 self._delivery.record(signal)
+            case RunReached() | RunEnded() | AttemptEnded():
+                self._workflows.record(signal)
+                if not isinstance(signal, RunReached) and (span := encoded_span(signal)):
+                    self._capture.capture(Kind.TRACES, 1, span)
             case BackgroundFailed():
                 self._background_failures.add(1, {"ignis.task": signal.task})

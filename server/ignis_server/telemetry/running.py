@@ -118,6 +118,7 @@ async def telemetry(
         stack.push_async_callback(outbox.commit)
         stack.push_async_callback(asyncio.to_thread, meters.shutdown)
         metrics.hand_to(outbox)
+        signals.hand_to(outbox)
         if logs is not None:
             stack.callback(logs.relay_to, None)
             logs.relay_to(outbox)

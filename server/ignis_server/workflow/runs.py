@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
 from ignis_server.errors import IgnisError, RequestIdReused, RunNotFound, StepNotFound, StoreUnavailable
+from ignis_server.signals import Signals
 from ignis_server.workflow.commands import CancelRun, Command, StartRun
 from ignis_server.workflow.definitions import Definitions
 from ignis_server.workflow.events import Recorded, RunStarted
@@ -24,6 +25,7 @@ from ignis_server.workflow.journal import (
 from ignis_server.workflow.known_runs import KnownRuns
 from ignis_server.workflow.plan import Plan
 from ignis_server.workflow.run import Run, State, Step, Unstarted
+from ignis_server.workflow.run_signals import signals_of
 from ignis_server.workflow.state_machine import Decision, decide, fold
 from ignis_server.workflow.words import StepState
 
@@ -48,9 +50,12 @@ class _Found(NamedTuple):
 class Runs:
     """Starts runs, says to them what is asked, and shows them."""
 
-    def __init__(self, journal: Journal, definitions: Definitions, *, known_bytes: int = KNOWN_BYTES) -> None:
+    def __init__(
+        self, journal: Journal, definitions: Definitions, signals: Signals, *, known_bytes: int = KNOWN_BYTES
+    ) -> None:
         self._journal = journal
         self._definitions = definitions
+        self._signals = signals
         self._known = KnownRuns(known_bytes)
         self._turns = [asyncio.Lock() for _ in range(TURNS)]
 
@@ -70,13 +75,12 @@ class Runs:
         """
         before = await self._journal.answered(command.command_id)
         if before is None:
-            decision = decide(
-                Unstarted(new_run_id(), self._definitions.find(reference)), command, await self._journal.now()
-            )
+            unstarted = Unstarted(new_run_id(), self._definitions.find(reference))
+            decision = decide(unstarted, command, await self._journal.now())
             request = Request(command.command_id, digest, _answer(decision.run))
             before = await self._journal.start(decision, Beside(request))
             if before is None:
-                self._known.put(decision.run)
+                self._written(unstarted, decision)
                 return decision.run
         return await self._as_answered(before, digest)
 
@@ -193,9 +197,14 @@ class Runs:
                     continue
                 if before is not None:
                     return before
-                self._known.put(decision.run)
+                self._written(found.run, decision)
                 return decision
         raise StoreUnavailable("busy")
+
+    def _written(self, before: State, decision: Decision) -> None:
+        self._known.put(decision.run)
+        for signal in signals_of(before, decision):
+            self._signals.report(signal)
 
     async def _found(self, run_id: str, *, is_fresh: bool) -> _Found:
         known = self._known.get(run_id)
