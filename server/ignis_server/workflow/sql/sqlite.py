@@ -5,16 +5,17 @@ Durable means on the disk: `synchronous` is FULL. The sync of a commit is shared
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from ignis_server.clock import Clock
@@ -51,6 +52,8 @@ class SqliteDatabase:
         self._engine = _engine(path)
         self._readers = ThreadPoolExecutor(READERS, "journal-reader")
         self._waiting: queue.Queue[_Piece | None] = queue.Queue()
+        # The writer's own.
+        self._connection: Connection | None = None
         self._writer = threading.Thread(target=self._write_all, name="journal-writer", daemon=True)
         self._writer.start()
 
@@ -88,7 +91,20 @@ class SqliteDatabase:
             connection.exec_driver_sql("BEGIN")
             return work(connection)
 
+    def _close(self) -> None:
+        """Give the writer's connection back, and undo what was not committed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(exc.SQLAlchemyError, sqlite3.Error):
+                connection.close()
+
     def _write_all(self) -> None:
+        try:
+            self._write_until_told()
+        finally:
+            self._close()
+
+    def _write_until_told(self) -> None:
         while (first := self._waiting.get()) is not None:
             pieces, is_last = self._together(first)
             started = [piece for piece in pieces if piece.future.set_running_or_notify_cancel()]
@@ -113,12 +129,14 @@ class SqliteDatabase:
         """Commit pieces together; one that fails is undone by itself, and a fault of the store fails all of them."""
         outcomes: list[tuple[Any, BaseException | None]] = []
         try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                outcomes.extend(_attempt(connection, piece) for piece in pieces)
-                connection.commit()
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+            outcomes.extend(_attempt(self._connection, piece) for piece in pieces)
+            self._connection.commit()
         except Exception as error:  # noqa: BLE001 - a background loop: what fails is raised where each caller waits
             outcomes = [(None, error)] * len(pieces)
+            self._close()
         for piece, (outcome, failure) in zip(pieces, outcomes, strict=True):
             if failure is None:
                 piece.future.set_result(outcome)
@@ -127,7 +145,9 @@ class SqliteDatabase:
 
 
 def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException | None]:
-    connection.exec_driver_sql("SAVEPOINT piece")
+    # Past SQLAlchemy, whose part in these would cost more than SQLite's.
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.execute("SAVEPOINT piece")
     try:
         outcome = piece.work(connection)
     except Exception as error:
@@ -135,10 +155,10 @@ def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException 
             # After some faults SQLite has undone the whole transaction by itself: nobody's piece holds then.
             raise
         # It is the caller's, and raised where the caller waits.
-        connection.exec_driver_sql("ROLLBACK TO piece")
-        connection.exec_driver_sql("RELEASE piece")
+        driver.execute("ROLLBACK TO piece")
+        driver.execute("RELEASE piece")
         return None, error
-    connection.exec_driver_sql("RELEASE piece")
+    driver.execute("RELEASE piece")
     return outcome, None
 
 

@@ -1,12 +1,11 @@
 """What the journal writes, as work in one transaction each."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, update
+from sqlalchemy import BigInteger, Connection, Executable, Table, and_, bindparam, delete, insert, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -16,24 +15,54 @@ from ignis_server.workflow.event_codec import encode_events
 from ignis_server.workflow.journal import Answered, Beside, RaceLost, Retention
 from ignis_server.workflow.plan import Plan
 from ignis_server.workflow.sql import schema
+from ignis_server.workflow.sql.prepared import Prepared
 from ignis_server.workflow.sql.reading import answered
 from ignis_server.workflow.sql.schema import micros
 from ignis_server.workflow.state_machine import Decision
 
 __all__ = ["Entry", "append", "keep_definition", "start"]
 
-_FORGET = tuple(
-    delete(table).where(and_(table.c.run_id == bindparam("of_run"), table.c.step_id == bindparam("of_step")))
-    for table in (schema.claimable_steps, schema.leases)
-)
-_MOVE = (
-    update(schema.runs)
-    .where(schema.runs.c.id == bindparam("of_run"), schema.runs.c.version == bindparam("before"))
-    .values(
-        {name: bindparam(f"new_{name}") for name in ("state", "version", "end_time", "deadline", "summary")}
-        | {"held_until": 0}
+
+def _insert(dialect: str, table: Table) -> Any:  # noqa: ANN401 - the two have the same methods, and no common type
+    return postgres_insert(table) if dialect == "postgresql" else sqlite_insert(table)
+
+
+def _putting(table: Table) -> Prepared:
+    return Prepared(lambda _: insert(table), table.columns.keys())
+
+
+def _taking(dialect: str) -> Executable:
+    """Return what notes a request, unless it was answered and that is not too long ago."""
+    statement = _insert(dialect, schema.requests)
+    renewed = {name: statement.excluded[name] for name in schema.requests.columns.keys() if name != "id"}  # noqa: SIM118 - no dict
+    is_old = schema.requests.c.create_time <= bindparam("old_until", type_=BigInteger)
+    taking: Executable = statement.on_conflict_do_update(index_elements=["id"], set_=renewed, where=is_old)
+    return taking
+
+
+def _forgetting(table: Table) -> Prepared:
+    is_it = and_(table.c.run_id == bindparam("of_run"), table.c.step_id == bindparam("of_step"))
+    return Prepared(lambda _: delete(table).where(is_it), ("of_run", "of_step"))
+
+
+def _moving(_: str) -> Executable:
+    return (
+        update(schema.runs)
+        .where(schema.runs.c.id == bindparam("of_run"), schema.runs.c.version == bindparam("before"))
+        .values({name: bindparam(f"new_{name}") for name in _MOVED} | {"held_until": 0})
     )
+
+
+_MOVED = ("state", "version", "end_time", "deadline", "summary")
+_MOVE = Prepared(_moving, ("of_run", "before", *(f"new_{name}" for name in _MOVED)))
+_FORGET = (_forgetting(schema.claimable_steps), _forgetting(schema.leases))
+_TAKE_REQUEST = Prepared(_taking, (*schema.requests.columns.keys(), "old_until"))
+_BEGIN = Prepared(
+    lambda dialect: _insert(dialect, schema.runs).on_conflict_do_nothing(index_elements=["id"]),
+    schema.runs.columns.keys(),
 )
+_PUT_LABEL, _PUT_EVENTS = _putting(schema.labels), _putting(schema.events)
+_PUT_CLAIMABLE, _PUT_LEASE = _putting(schema.claimable_steps), _putting(schema.leases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +84,7 @@ def keep_definition(connection: Connection, plan: Plan, now: datetime) -> None:
         "content": encode_definition(plan.definition),
         "keep_time": micros(now),
     }
-    statement = _insert(connection, schema.definitions)
+    statement = _insert(connection.dialect.name, schema.definitions)
     keep = statement.on_conflict_do_update(index_elements=["digest"], set_={"keep_time": statement.excluded.keep_time})
     connection.execute(keep, row)
 
@@ -73,10 +102,9 @@ def start(connection: Connection, entry: Entry) -> Answered | None:
         "create_time": micros(summary.create_time),
         "held_until": 0,
     } | _standing(entry.changes)
-    begun = connection.execute(_insert(connection, schema.runs).on_conflict_do_nothing(index_elements=["id"]), row)
-    if not begun.rowcount:
+    if not _BEGIN.run(connection, row):
         raise RaceLost(summary.id, 0)
-    _put(connection, schema.labels, ({"run_id": summary.id, "key": k, "value": v} for k, v in summary.labels.items()))
+    _PUT_LABEL.run(connection, *({"run_id": summary.id, "key": k, "value": v} for k, v in summary.labels.items()))
     _put_rows(connection, entry)
     return None
 
@@ -88,11 +116,11 @@ def append(connection: Connection, entry: Entry) -> Answered | None:
         return before
     run_id, version = entry.changes.summary.id, entry.decision.events[0].version - 1
     standing = {f"new_{name}": value for name, value in _standing(entry.changes).items()}
-    if not connection.execute(_MOVE, {"of_run": run_id, "before": version} | standing).rowcount:
+    if not _MOVE.run(connection, {"of_run": run_id, "before": version} | standing):
         raise RaceLost(run_id, version)
     steps = [{"of_run": run_id, "of_step": step_id} for step_id in entry.changes.touched]
-    for statement in _FORGET if steps else ():
-        connection.execute(statement, steps)
+    for statement in _FORGET:
+        statement.run(connection, *steps)
     _put_rows(connection, entry)
     return None
 
@@ -108,12 +136,9 @@ def _take_request(connection: Connection, entry: Entry) -> Answered | None:
         "answer": request.answer,
         "run_id": entry.changes.summary.id,
         "create_time": micros(entry.now),
+        "old_until": micros(entry.now - entry.retention.requests),
     }
-    statement = _insert(connection, schema.requests)
-    is_old = schema.requests.c.create_time <= micros(entry.now - entry.retention.requests)
-    renewed = {name: statement.excluded[name] for name in row if name != "id"}
-    taken = connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=renewed, where=is_old), row)
-    if taken.rowcount:
+    if _TAKE_REQUEST.run(connection, row):
         return None
     return answered(connection, request.id, timedelta.max, entry.now)
 
@@ -133,7 +158,7 @@ def _put_rows(connection: Connection, entry: Entry) -> None:
     decision, changes, beside = entry.decision, entry.changes, entry.beside
     run_id = changes.summary.id
     event_row = {"run_id": run_id, "last_version": changes.summary.version, "content": encode_events(decision.events)}
-    _put(connection, schema.events, [event_row])
+    _PUT_EVENTS.run(connection, event_row)
     claimable = (
         {
             "run_id": run_id,
@@ -146,7 +171,7 @@ def _put_rows(connection: Connection, entry: Entry) -> None:
         }
         for each in changes.claimable
     )
-    _put(connection, schema.claimable_steps, claimable)
+    _PUT_CLAIMABLE.run(connection, *claimable)
     leases = (
         {
             "run_id": run_id,
@@ -158,19 +183,10 @@ def _put_rows(connection: Connection, entry: Entry) -> None:
         }
         for each in changes.leases
     )
-    _put(connection, schema.leases, leases)
+    _PUT_LEASE.run(connection, *leases)
     if beside.blobs:
         blobs = [{"run_id": run_id, "digest": digest, "content": content} for digest, content in beside.blobs.items()]
         connection.execute(
-            _insert(connection, schema.blobs).on_conflict_do_nothing(index_elements=["run_id", "digest"]), blobs
+            _insert(connection.dialect.name, schema.blobs).on_conflict_do_nothing(index_elements=["run_id", "digest"]),
+            blobs,
         )
-
-
-def _put(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    given = list(rows)
-    if given:
-        connection.execute(insert(table), given)
-
-
-def _insert(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - the two have the same methods, and no common type
-    return postgres_insert(table) if connection.dialect.name == "postgresql" else sqlite_insert(table)
