@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import grpc
@@ -12,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ignis.agents.v1 import agent_loader_pb2, agent_loader_pb2_grpc
 from ignis.telemetry.v1 import telemetry_pb2, telemetry_pb2_grpc
-from ignis.workflow.v1 import workflow_pb2
+from ignis.workflow.v1 import workflow_pb2, workflow_pb2_grpc
 from ignis_server.agents.answers import ComputedAnswers, CountedAnswers
 from ignis_server.agents.artefacts import KeptArtefacts
 from ignis_server.agents.cache.artefact_layers import LayeredArtefacts, SharedArtefacts
@@ -46,6 +47,9 @@ from ignis_server.signals import Signals
 from ignis_server.telemetry.logs import LogRelay
 from ignis_server.telemetry.running import Telemetry, TelemetrySettings, telemetry
 from ignis_server.telemetry.service import SERVED, TelemetryService
+from ignis_server.workflow.journal import Retention
+from ignis_server.workflow.running import StepAgents, Surroundings, WorkflowSettings, workflows
+from ignis_server.workflow_agents import CatalogDirectory, LoadedBundles
 
 __all__ = ["running"]
 
@@ -90,9 +94,10 @@ async def running(settings: Settings, logs: LogRelay | None = None) -> AsyncIter
         keeper = CacheKeeper(cached, store, CareLimits(), clock=clock, signals=signals)
         is_caching = settings.answer_cache_bytes > 0
         closing = asyncio.Event()
+        answers = CountedAnswers(cached if is_caching else computed, signals)
         service = AgentLoaderService(
             live,
-            CountedAnswers(cached if is_caching else computed, signals),
+            answers,
             AgentSearch(lambda: live.snapshot, clock=clock, signals=signals),
             CatalogWatch(live, closing),
             default_budget_tokens=settings.default_budget_tokens,
@@ -114,7 +119,14 @@ async def running(settings: Settings, logs: LogRelay | None = None) -> AsyncIter
             # A load multiplies small matrices. On several threads that is no faster, and now and then one of them waits for a
             # core: p99 of a load over 1,185 agents was 20 to 26 ms with numpy's own choice, and 10 to 14 ms with one thread.
             with threadpool_limits(limits=1, user_api="blas"):
-                async with _serving(settings, service, telemetered, closing) as server:
+                bundles = LoadedBundles(live, answers, default_budget_tokens=settings.default_budget_tokens)
+                agents = StepAgents(CatalogDirectory(live.snapshot.catalog), bundles)
+                async with (
+                    _workflows(settings, agents, Surroundings(clock, signals, closing)) as workflow,
+                    _serving(
+                        settings, (_agents(service), _telemetry(telemetered.service), workflow), telemetered, closing
+                    ) as server,
+                ):
                     log.info("server.started", address=server.address)
                     yield server
                     log.info("server.stopping", drain_seconds=settings.drain_seconds)
@@ -151,21 +163,28 @@ def _cache_limits(settings: Settings) -> CacheLimits:
     )
 
 
+@asynccontextmanager
+async def _workflows(settings: Settings, agents: StepAgents, surroundings: Surroundings) -> AsyncIterator[Service]:
+    """Serve workflows until the block ends; where none are given, tell whoever asks."""
+    if not settings.workflow_paths:
+        yield Service(WORKFLOW.full_name, partial(_add_unavailable, WORKFLOW, ()))
+        return
+    retention = Retention(runs=timedelta(days=settings.run_retention_days))
+    given = WorkflowSettings(settings.workflow_paths, settings.database_url.get_secret_value(), retention)
+    async with workflows(given, agents, surroundings) as service:
+        yield Service(
+            WORKFLOW.full_name,
+            partial(workflow_pb2_grpc.add_WorkflowServiceServicer_to_server, service),
+            standing_methods=(f"/{WORKFLOW.full_name}/WatchRun",),
+        )
+
+
 def _serving(
-    settings: Settings, agents: AgentLoaderService, telemetered: Telemetry, closing: asyncio.Event
+    settings: Settings, services: Sequence[Service], telemetered: Telemetry, closing: asyncio.Event
 ) -> AbstractAsyncContextManager[RpcServer]:
     return serving(
         settings.listen,
-        services=(
-            Service(
-                AGENTS.full_name,
-                partial(agent_loader_pb2_grpc.add_AgentLoaderServiceServicer_to_server, agents),
-                standing_methods=(f"/{AGENTS.full_name}/WatchCatalog",),
-                undecoded_methods=(f"/{AGENTS.full_name}/LoadAgents",),
-            ),
-            Service(TELEMETRY.full_name, partial(_add_telemetry, telemetered.service)),
-            Service(WORKFLOW.full_name, partial(_add_unavailable, WORKFLOW, ())),
-        ),
+        services=services,
         interceptors=telemetered.interceptors,
         limits=ServerLimits(
             max_concurrent_calls=settings.max_concurrent_calls,
@@ -174,6 +193,19 @@ def _serving(
         ),
         closing=closing,
     )
+
+
+def _agents(service: AgentLoaderService) -> Service:
+    return Service(
+        AGENTS.full_name,
+        partial(agent_loader_pb2_grpc.add_AgentLoaderServiceServicer_to_server, service),
+        standing_methods=(f"/{AGENTS.full_name}/WatchCatalog",),
+        undecoded_methods=(f"/{AGENTS.full_name}/LoadAgents",),
+    )
+
+
+def _telemetry(service: TelemetryService) -> Service:
+    return Service(TELEMETRY.full_name, partial(_add_telemetry, service))
 
 
 def _add_telemetry(service: TelemetryService, server: grpc.aio.Server) -> None:

@@ -527,6 +527,12 @@ EVENTS: Final = (
         Attribute("operation", '"read" or "write".'),
     ),
     _event(
+        "workflows.compiled",
+        "Workflows can be started.",
+        Attribute("workflows", "How many."),
+        Attribute("files", "Files that they are in."),
+    ),
+    _event(
         "store.unavailable", "The database of runs did not do what was asked.", Attribute("reason", "Why, in a word.")
     ),
     _event(

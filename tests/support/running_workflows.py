@@ -16,6 +16,7 @@ from ignis_server.workflow.model import Definition
 from ignis_server.workflow.run import Run
 from ignis_server.workflow.run_watch import RunWatch, WatchPace
 from ignis_server.workflow.runs import Runs
+from ignis_server.workflow.store import Store
 from ignis_server.workflow.sweep import Sweeper, SweepPace
 from ignis_server.workflow.values import Value
 from ignis_server.workflow.wakeups import LocalWakeups, Wakeups
@@ -62,12 +63,11 @@ class Replica:
         self.signals = RecordedSignals()
         self.runs = Runs(self.journal, definitions, self.signals, known_bytes=self.known_bytes)
         limits = ClaimsLimits(max_waiting=self.max_waiting, poll=self.poll)
-        self.claims = Claims(self.runs, self.journal, self.wakeups, self.bundles, limits)
         self.closing = asyncio.Event()
-        self.watch = RunWatch(
-            self.runs, self.journal, self.wakeups, self.closing, WatchPace(heartbeat=self.heartbeat, poll=self.poll)
-        )
-        self.sweeper = Sweeper(self.runs, self.journal, self.wakeups, self.retention, SweepPace(poll=self.poll))
+        store = Store(self.journal, self.wakeups)
+        self.claims = Claims(self.runs, store, self.bundles, self.closing, limits)
+        self.watch = RunWatch(self.runs, store, self.closing, WatchPace(heartbeat=self.heartbeat, poll=self.poll))
+        self.sweeper = Sweeper(self.runs, store, self.retention, SweepPace(poll=self.poll))
 
     async def start(self, definition: str, request_id: str = "start", **inputs: Value) -> Run:
         """Begin a run."""

@@ -32,6 +32,13 @@ def serve(
     otlp_endpoint: Annotated[
         str | None, typer.Option(help="Where traces and metrics go, such as http://localhost:4317. Default: nowhere.")
     ] = None,
+    workflows: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File of a workflow, or directory that holds some; may be given several times. Default: none is served.",
+            show_default=False,
+        ),
+    ] = None,
     insecure: Annotated[
         bool | None,
         typer.Option("--insecure", help="Serve other machines although nothing authenticates callers."),
@@ -44,6 +51,7 @@ def serve(
     """
     settings = Settings.read(
         catalog_paths=tuple(catalog) if catalog else None,
+        workflow_paths=tuple(workflows) if workflows else None,
         listen=listen,
         insecure=insecure,
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_endpoint,

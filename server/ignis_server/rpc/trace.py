@@ -23,6 +23,11 @@ class CallTrace:
 
     __slots__ = ("is_sampled", "parent_id", "span_id", "trace_id")
 
+    @property
+    def traceparent(self) -> str:
+        """The header for whoever goes on below this span."""
+        return f"00-{self.trace_id.hex()}-{self.span_id.hex()}-{int(self.is_sampled):02x}"
+
     def __init__(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
         """Join the trace that is spoken of in what a client sent beside its message: of several, the last."""
         traceparent = None

@@ -5,16 +5,17 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, cast
+from typing import Final
 
 from ignis_server.errors import IgnisError, StoreUnavailable, TooManyWaiters
 from ignis_server.workflow.agent_bundles import AgentBundle, AgentBundles, Wish
 from ignis_server.workflow.commands import ClaimStep, FailStep
-from ignis_server.workflow.journal import ClaimableStep, Journal, Offer
+from ignis_server.workflow.journal import ClaimableStep, Offer
 from ignis_server.workflow.run import Run, Step, Working
 from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.state_machine import Claimed, StepInputs, step_inputs
-from ignis_server.workflow.wakeups import Bell, Wakeups
+from ignis_server.workflow.store import Store
+from ignis_server.workflow.wakeups import Bell
 from ignis_server.workflow.words import Failure
 
 __all__ = ["ClaimedStep", "Claims", "ClaimsLimits", "StepWanted"]
@@ -58,7 +59,7 @@ class ClaimedStep:
 
     run: Run
     step: Step
-    lease: Working
+    lease: Claimed
     inputs: StepInputs
     bundle: AgentBundle | None
 
@@ -69,15 +70,16 @@ class Claims:
     def __init__(
         self,
         runs: Runs,
-        journal: Journal,
-        wakeups: Wakeups,
+        store: Store,
         bundles: AgentBundles,
+        closing: asyncio.Event,
         limits: ClaimsLimits = ClaimsLimits(),
     ) -> None:
         self._runs = runs
-        self._journal = journal
-        self._wakeups = wakeups
+        self._journal = store.journal
+        self._wakeups = store.wakeups
         self._bundles = bundles
+        self._closing = closing
         self._limits = limits
         self._waiting = 0
         # One worker at a time looks: of a thousand that hear the same bell, the first says whether the others need to.
@@ -85,7 +87,7 @@ class Claims:
         self._nothing: OrderedDict[Offer, float] = OrderedDict()
 
     async def claim(self, wanted: StepWanted) -> ClaimedStep | None:
-        """Return a step; None where none became ready in time.
+        """Return a step; None where none became ready in time, or the server closes.
 
         Raises:
             TooManyWaiters: As many workers wait as may.
@@ -109,7 +111,7 @@ class Claims:
             if claimed := await self._look(wanted, since):
                 return claimed
             left = timedelta(seconds=until - time.monotonic())
-            if left <= timedelta():
+            if left <= timedelta() or self._closing.is_set():
                 return None
             if await bell.wait(min(self._limits.poll, left)):
                 since = bell.rung_at
@@ -161,16 +163,18 @@ class Claims:
             # No worker could do it: it fails as an attempt does, so that the run says why.
             await self._runs.say(run.id, FailStep(step.id, decision.answer.attempt, wanted.worker_id, failure))
             return None
-        return _claimed(decision.run, decision.run.steps[step.id], bundle)
+        return _claimed(decision.run, decision.answer, bundle)
 
     async def _claimed_before(self, wanted: StepWanted) -> ClaimedStep | None:
         lease = await self._journal.lease_of(wanted.claim_id)
         if lease is None:
             return None
         run, step = await self._runs.step(lease.run_id, lease.step_id)
-        if not isinstance(step.standing, Working) or step.standing.claim_id != wanted.claim_id:
+        standing = step.standing
+        if not isinstance(standing, Working) or standing.claim_id != wanted.claim_id:
             return None
-        return _claimed(run, step, await self._bundle(run, step))
+        claimed = Claimed(step.id, step.attempt, standing.worker_id, standing.lease_until)
+        return _claimed(run, claimed, await self._bundle(run, step))
 
     async def _bundle(self, run: Run, step: Step) -> AgentBundle | None:
         definition = run.planned(step).definition
@@ -181,6 +185,6 @@ class Claims:
         return await self._bundles.load(wish)
 
 
-def _claimed(run: Run, step: Step, bundle: AgentBundle | None) -> ClaimedStep:
-    # A claim makes a step working.
-    return ClaimedStep(run, step, cast("Working", step.standing), step_inputs(run, step), bundle)
+def _claimed(run: Run, lease: Claimed, bundle: AgentBundle | None) -> ClaimedStep:
+    step = run.steps[lease.step_id]
+    return ClaimedStep(run, step, lease, step_inputs(run, step), bundle)

@@ -8,11 +8,10 @@ from typing import Final, TypeAlias, cast
 
 from ignis_server.errors import ResumeTokenInvalid
 from ignis_server.workflow.events import Recorded
-from ignis_server.workflow.journal import Journal
 from ignis_server.workflow.run import Run, State
 from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.state_machine import fold
-from ignis_server.workflow.wakeups import Wakeups
+from ignis_server.workflow.store import Store
 
 __all__ = ["Beat", "Change", "Changes", "RunWatch", "Seen", "WatchPace"]
 
@@ -62,12 +61,10 @@ Seen: TypeAlias = Run | Changes | Beat
 class RunWatch:
     """Lets callers follow runs. It holds nothing for a watcher but the run that it has seen: a slow one reads later."""
 
-    def __init__(
-        self, runs: Runs, journal: Journal, wakeups: Wakeups, closing: asyncio.Event, pace: WatchPace = WatchPace()
-    ) -> None:
+    def __init__(self, runs: Runs, store: Store, closing: asyncio.Event, pace: WatchPace = WatchPace()) -> None:
         self._runs = runs
-        self._journal = journal
-        self._wakeups = wakeups
+        self._journal = store.journal
+        self._wakeups = store.wakeups
         self._closing = closing
         self._pace = pace
         # Watchers of one run that wait for the same event read it once.

@@ -1,7 +1,7 @@
 """Runs: what is asked of one is decided on the state that the journal has, and written down before anybody hears of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from ignis_server.errors import IgnisError, RequestIdReused, RunNotFound, StepNotFound, StoreUnavailable
@@ -150,6 +150,11 @@ class Runs:
             if step is not None and step.state is StepState.READY:
                 return found.run, step
         return found.run, None
+
+    async def blobs(self, run: Run, digests: Iterable[str]) -> Mapping[str, bytes]:
+        """Return bytes of artefacts that were sent along with a completion, by digest."""
+        found = {digest: await self._journal.blob(run.id, digest) for digest in digests}
+        return {digest: content for digest, content in found.items() if content is not None}
 
     async def page(self, chosen: RunFilter, *, limit: int, behind: RunCursor | None) -> Sequence[RunSummary]:
         """Return a page of runs, the latest begun first."""

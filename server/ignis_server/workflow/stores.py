@@ -5,19 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ignis_server.clock import Clock
-from ignis_server.workflow.journal import Journal, Retention
+from ignis_server.workflow.journal import Retention
+from ignis_server.workflow.store import Store
 from ignis_server.workflow.store_url import is_postgres, path_of
-from ignis_server.workflow.wakeups import LocalWakeups, Wakeups
+from ignis_server.workflow.wakeups import LocalWakeups
 
 __all__ = ["OpenStore", "open_store"]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenStore:
-    """A store: its journal, its wake-ups, and what must run beside these for as long as they are used, if anything."""
+class OpenStore(Store):
+    """A store, and what must run beside it for as long as it is used, if anything."""
 
-    journal: Journal
-    wakeups: Wakeups
     beside: Callable[[], Awaitable[None]] | None = None
 
 

@@ -8,10 +8,11 @@ from typing import Final
 import structlog
 
 from ignis_server.errors import IgnisError, RunNotFound, StoreUnavailable
-from ignis_server.workflow.journal import Journal, Retention
+from ignis_server.workflow.journal import Retention
 from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.state_machine import due_commands
-from ignis_server.workflow.wakeups import Bell, Wakeups
+from ignis_server.workflow.store import Store
+from ignis_server.workflow.wakeups import Bell
 
 __all__ = ["SweepPace", "Sweeper"]
 
@@ -37,14 +38,13 @@ class Sweeper:
     def __init__(
         self,
         runs: Runs,
-        journal: Journal,
-        wakeups: Wakeups,
+        store: Store,
         retention: Retention,
         pace: SweepPace = SweepPace(),
     ) -> None:
         self._runs = runs
-        self._journal = journal
-        self._wakeups = wakeups
+        self._journal = store.journal
+        self._wakeups = store.wakeups
         self._retention = retention
         self._pace = pace
 

@@ -65,6 +65,10 @@ class Wakeups(Protocol):
         """Pass a word on to everybody whom it concerns, of all replicas that can be reached."""
         ...
 
+    def ring_all(self) -> None:
+        """Ring every bell of this process: word may have been lost, or the server closes."""
+        ...
+
     @contextmanager
     def of_run(self, run_id: str) -> Iterator[Bell]:
         """Hang a bell that rings when something of a run was written."""
@@ -99,7 +103,7 @@ class LocalWakeups:
             _ring(self._of_deadlines)
 
     def ring_all(self) -> None:
-        """Ring every bell, as word may have been lost."""
+        """Ring every bell."""
         for bells in (*self._of_runs.values(), self._of_steps, self._of_deadlines):
             _ring(bells)
 

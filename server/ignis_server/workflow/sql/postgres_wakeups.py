@@ -45,6 +45,10 @@ class PostgresWakeups:
             self._waiting[word] = None
             self._has_words.set()
 
+    def ring_all(self) -> None:
+        """Ring every bell of this process."""
+        self._here.ring_all()
+
     @contextmanager
     def of_run(self, run_id: str) -> Iterator[Bell]:
         """Hang a bell for a run."""
