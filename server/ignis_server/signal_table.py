@@ -527,6 +527,11 @@ EVENTS: Final = (
         Attribute("operation", '"read" or "write".'),
     ),
     _event(
+        "workflows.with_errors",
+        "Some workflows cannot be started; `ignis workflow lint` says why.",
+        Attribute("errors", "Mistakes in their files."),
+    ),
+    _event(
         "workflows.compiled",
         "Workflows can be started.",
         Attribute("workflows", "How many."),

@@ -3,6 +3,7 @@
 import os
 
 NEEDED = {
+    "test_bmad_runs.py": "IGNIS_CATALOGS",
     "test_bmad_workflows.py": "IGNIS_CATALOGS",
     "test_real_catalogs.py": "IGNIS_CATALOGS",
     "test_selection.py": "IGNIS_BENCHMARKS",

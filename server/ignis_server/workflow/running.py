@@ -11,6 +11,7 @@ import structlog
 
 from ignis_server.background import background
 from ignis_server.clock import Clock
+from ignis_server.diagnostics import Severity
 from ignis_server.signals import Signals
 from ignis_server.workflow.agent_bundles import AgentBundles
 from ignis_server.workflow.agent_directory import AgentDirectory
@@ -69,6 +70,10 @@ async def workflows(
     """
     sources = await asyncio.to_thread(read_paths, settings.paths)
     library = compile_library(sources.files, agents.directory, sources.diagnostics)
+    errors = sum(each.severity is Severity.ERROR for each in library.diagnostics)
+    if errors:
+        # What is wrong, and where, says `ignis workflow lint`.
+        log.warning("workflows.with_errors", errors=errors)
     log.info("workflows.compiled", workflows=len(library.definitions), files=library.file_count)
     clock, signals, closing = surroundings.clock, surroundings.signals, surroundings.closing
     async with (
