@@ -170,6 +170,12 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             lambda e: {"name": e.name, "size_bytes": str(e.size_bytes), "limit_bytes": str(e.limit_bytes)},
             lambda e: (Violation(e.name, str(e)),),
         ),
+        errors.ResumeTokenInvalid: _Row(
+            _INVALID,
+            "RESUME_TOKEN_INVALID",
+            lambda e: {"run_id": e.run_id},
+            lambda e: (Violation("resume_token", str(e)),),
+        ),
         errors.ShuttingDown: _Row(
             grpc.StatusCode.UNAVAILABLE,
             "SHUTTING_DOWN",
