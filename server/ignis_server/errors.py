@@ -234,16 +234,6 @@ class InputNotFound(IgnisError):
         super().__init__(f"run {run_id!r} asks nothing under {input_id!r}, or no more: GetRun has what it asks")
 
 
-class ResumeTokenInvalid(IgnisError):
-    """A resume token that this service did not make, or made for another run."""
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        super().__init__(
-            f"the resume_token is none of a watch of run {run_id!r}: send the one of the last response, or none to begin anew"
-        )
-
-
 class LeaseLost(IgnisError):
     """A worker reports on an attempt that is not its any more; `state` is where the step stands."""
 
@@ -278,6 +268,17 @@ class OutputTooLarge(IgnisError):
         super().__init__(
             f"{name}: {size_bytes} bytes are more than the {limit_bytes} that are kept with a run: store it elsewhere, "
             "and report it as an artefact with its uri and digest"
+        )
+
+
+class ResumeTokenInvalid(IgnisError):
+    """A resume token that this service did not make, or made for another run."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"resume_token does not belong to a watch of run {run_id!r}: send that of the last response that was "
+            "received of it, or leave it empty to begin with a snapshot"
         )
 
 

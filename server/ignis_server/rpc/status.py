@@ -142,12 +142,6 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             "DEFINITION_NOT_FOUND",
             lambda e: {"definition": e.definition, "nearest": _listed(e.nearest)},
         ),
-        errors.ResumeTokenInvalid: _Row(
-            _INVALID,
-            "RESUME_TOKEN_INVALID",
-            lambda e: {"run_id": e.run_id},
-            lambda e: (Violation("resume_token", str(e)),),
-        ),
         errors.TooManyWaiters: _Row(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "TOO_MANY_WAITERS",
@@ -186,6 +180,12 @@ TABLE: Mapping[type[IgnisError], _Row] = MappingProxyType(
             "OUTPUT_TOO_LARGE",
             lambda e: {"name": e.name, "size_bytes": str(e.size_bytes), "limit_bytes": str(e.limit_bytes)},
             lambda e: (Violation(e.name, str(e)),),
+        ),
+        errors.ResumeTokenInvalid: _Row(
+            _INVALID,
+            "RESUME_TOKEN_INVALID",
+            lambda e: {"run_id": e.run_id},
+            lambda e: (Violation("resume_token", str(e)),),
         ),
         errors.ShuttingDown: _Row(
             grpc.StatusCode.UNAVAILABLE,

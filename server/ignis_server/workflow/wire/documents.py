@@ -15,9 +15,9 @@ from ignis_server.workflow.values import MAX_WHOLE_NUMBER, Json, Value, ValueFau
 
 __all__ = ["MAX_WIRE_DEPTH", "from_document", "from_value", "to_document", "to_value"]
 
-# Protobuf reads 100 messages within each other, and an object is three of them: what comes in with 33 levels cannot go out
-# within anything. 3 x 24 are 72; a list of outputs in the inputs of a claimed step needs 10 more, and what the lists of an
-# expression put around has the rest. It is also the depth to which workflows are read, and below MAX_VALUE_DEPTH.
+# Protobuf reads 100 messages within each other, and an object is three of them: an output of 34 levels still comes in, and
+# one of 32 cannot go out any more within the inputs of a claimed step, where 10 more stand around it. 3 x 24 are 72; what the
+# lists of an expression put around has the rest. It is also the depth to which workflows are read, and below MAX_VALUE_DEPTH.
 MAX_WIRE_DEPTH: Final = 24
 
 
