@@ -1,11 +1,13 @@
 """Steps on the wire."""
 
+import pytest
 from google.protobuf.json_format import MessageToDict
 
 from ignis.workflow.v1 import workflow_pb2 as pb
 from ignis_server.workflow.commands import CompleteStep, HeartbeatStep
 from ignis_server.workflow.run import Completed, Step
 from ignis_server.workflow.values import Json, digest_of, encode
+from ignis_server.workflow.wire.documents import from_document
 from ignis_server.workflow.wire.parts import RUN_STATES, STEP_STATES
 from ignis_server.workflow.wire.steps import from_step, from_steps, from_whole_step, inline_digests
 from ignis_server.workflow.words import Artifact, RunState, StepState, TokenUsage
@@ -153,13 +155,25 @@ class TestLargeOutputs:
 
         assert [each.HasField("output") for each in messages] == [True, False, True, True]
 
-    def test_as_few_are_left_out_as_need_be(self) -> None:
-        limit = self.MAX - 64
-        at = (made("a", text(limit - 1_000_000)), made("b", text(1_000_000)))
-        above = (made("a", text(self.MAX + 1 - 1_000_000)), made("b", text(1_000_000)))
+    @pytest.mark.parametrize(("beyond", "is_left_out"), [(-2, False), (0, False), (2, True)])
+    def test_the_bound_holds_for_bytes_of_json(self, beyond: int, *, is_left_out: bool) -> None:
+        """A line's end is two bytes of JSON, and one of Protobuf."""
+        lines = encode({"x": "\n" * ((self.MAX + beyond - len('{"x":""}') - 2) // 2)})
+        steps = (made("a", lines), made("b", Json(b"{}")))
 
-        assert all(each.HasField("output") for each in from_steps(at))
-        assert [each.HasField("output") for each in from_steps(above)] == [False, True]
+        messages = from_steps(steps)
+
+        assert len(lines) + 2 == self.MAX + beyond
+        assert [each.HasField("output") for each in messages] == [not is_left_out, True]
+
+    @pytest.mark.parametrize(("beyond", "is_left_out"), [(-1, False), (0, False), (1, True)])
+    def test_the_bound_holds_for_bytes_of_protobuf(self, beyond: int, *, is_left_out: bool) -> None:
+        around = from_document(text(1_000_000)).ByteSize() - 1_000_000
+        half = made("a", text(self.MAX // 2 - around))
+
+        messages = from_steps((half, made("b", text(self.MAX // 2 - around + beyond))))
+
+        assert [each.HasField("output") for each in messages] == [True, not is_left_out]
 
     def test_what_is_left_out_is_still_described(self) -> None:
         output = text(1_000_000)

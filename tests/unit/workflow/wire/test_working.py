@@ -292,6 +292,7 @@ class TestFailure:
             (Duration(nanos=-1), True),
             (Duration(), False),
             (Duration(seconds=3_600), False),
+            (Duration(seconds=3_600, nanos=1_000), True),
             (Duration(seconds=3_601), True),
         ],
     )
