@@ -1036,8 +1036,8 @@ class Step(_message.Message):
     worker_id: _builtins.str
     """Who holds its lease; empty where nobody does."""
     output_digest: _builtins.str
-    """"sha256:" and the hexadecimal SHA-256 of its output as JSON with sorted keys; empty until it is
-    completed.
+    """"sha256:" and the hexadecimal SHA-256 of its output as JSON with sorted keys; empty where it has
+    made none.
     """
     output_size_bytes: _builtins.int
     """How many bytes its output has, as that."""
@@ -1047,7 +1047,9 @@ class Step(_message.Message):
 
     @_builtins.property
     def output(self) -> _struct_pb2.Struct:
-        """What it has made; absent until it is completed, and where it was left out as too large."""
+        """What it has made; absent until it is completed or waits for approval, and where it was left out as
+        too large.
+        """
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Artifact]:

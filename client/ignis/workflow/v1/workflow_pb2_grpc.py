@@ -34,7 +34,8 @@ class WorkflowServiceStub(object):
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -123,7 +124,8 @@ class WorkflowServiceServicer(object):
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -348,7 +350,8 @@ class WorkflowService(object):
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other

@@ -35,7 +35,8 @@ class WorkflowServiceStub:
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -138,7 +139,8 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -237,7 +239,8 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Errors carry google.rpc.ErrorInfo with domain "ignis" and a reason from
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
-    google.rpc.RetryInfo while the database is out of reach; nothing has changed then.
+    google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
+    request may be sent again.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other

@@ -6,7 +6,7 @@ from typing import Final
 
 from ignis.workflow.v1 import workflow_pb2 as pb
 from ignis_server.workflow.run import Completed, Held, Step, Working
-from ignis_server.workflow.values import digest_of
+from ignis_server.workflow.values import Json, digest_of
 from ignis_server.workflow.wire.artifacts import from_artifact
 from ignis_server.workflow.wire.documents import from_document
 from ignis_server.workflow.wire.parts import STEP_STATES, from_failure, from_time, from_usage
@@ -26,8 +26,8 @@ def inline_digests(step: Step) -> tuple[str, ...]:
 def from_whole_step(step: Step, blobs: Mapping[str, bytes]) -> pb.GetStepResponse:
     """Encode a step with the whole of its output, and the bytes of its artefacts by their digest."""
     message = _from_step(step, blobs)
-    if isinstance(step.standing, Completed):
-        message.output.CopyFrom(from_document(step.standing.output))
+    if (output := _made(step)) is not None:
+        message.output.CopyFrom(from_document(output))
     return pb.GetStepResponse(step=message)
 
 
@@ -43,7 +43,7 @@ def from_steps(steps: Iterable[Step]) -> list[pb.Step]:
     so that no more than that is ever written to be thrown away.
     """
     steps = tuple(steps)
-    outputs = {step.id: step.output for step in steps if step.output is not None}
+    outputs = {step.id: output for step in steps if (output := _made(step)) is not None}
     written = {
         step_id: from_document(outputs[step_id])
         for step_id in _fitting({step_id: len(output) for step_id, output in outputs.items()})
@@ -71,7 +71,7 @@ def _fitting(sizes: Mapping[str, int]) -> frozenset[str]:
 def _from_step(step: Step, blobs: Mapping[str, bytes]) -> pb.Step:
     """Encode everything but the output."""
     lease = step.standing if isinstance(step.standing, Working) else None
-    output = step.output
+    output = _made(step)
     usage = step.usage + lease.usage if lease and lease.usage else step.usage
     return pb.Step(
         id=step.id,
@@ -88,6 +88,11 @@ def _from_step(step: Step, blobs: Mapping[str, bytes]) -> pb.Step:
         output_digest="" if output is None else digest_of(output),
         output_size_bytes=0 if output is None else len(output),
     )
+
+
+def _made(step: Step) -> Json | None:
+    """Return what a step has made: for good, or for a person to approve."""
+    return _standing(step).output
 
 
 def _standing(step: Step) -> Completed | Held:

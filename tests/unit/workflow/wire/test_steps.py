@@ -101,7 +101,7 @@ def test_nothing_made_is_told_from_not_done() -> None:
     assert message.output_digest == digest_of(Json(b"{}"))
 
 
-def test_an_output_that_waits_for_approval_is_not_made_yet() -> None:
+def test_an_output_that_waits_for_approval_is_shown_to_who_approves_it() -> None:
     driven = Driven(APPROVED)
     driven.claim("s")
     driven.do(CompleteStep("s", 1, "w", {"a": 1}, (HERE,)))
@@ -109,8 +109,8 @@ def test_an_output_that_waits_for_approval_is_not_made_yet() -> None:
     message = from_step(driven.step("s"))
 
     assert message.state == pb.STEP_STATE_INPUT_REQUIRED
-    assert not message.HasField("output")
-    assert message.output_digest == ""
+    assert message.output["a"] == 1
+    assert message.output_digest == digest_of(Json(b'{"a":1}'))
     assert [each.name for each in message.artifacts] == ["here"]
 
 
