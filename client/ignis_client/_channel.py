@@ -9,6 +9,7 @@ import grpc
 
 from ignis.agents.v1 import agent_loader_pb2
 from ignis.telemetry.v1 import telemetry_pb2
+from ignis.workflow.v1 import workflow_pb2
 
 __all__ = ["Metadata", "open_channel", "to_metadata"]
 
@@ -16,6 +17,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 AGENT_LOADER: Final = agent_loader_pb2.DESCRIPTOR.services_by_name["AgentLoaderService"].full_name
 TELEMETRY: Final = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name
+WORKFLOW: Final = workflow_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name
 
 # The greatest budget, 10,000,000 tokens, is 40 to 50 MB of prose. gRPC's own bound, 4 MiB, is met at a tenth.
 MAX_RESPONSE_BYTES: Final = 64 << 20
@@ -38,6 +40,8 @@ SERVICE_CONFIG: Final = {
                 # and hide what the server said.
                 {"service": TELEMETRY, "method": "GetDeliveryLedger"},
                 {"service": TELEMETRY, "method": "PreviewEgress"},
+                # All of it: what changes something carries a request id or a lease, and has no second effect.
+                {"service": WORKFLOW},
             ],
             "waitForReady": False,
             "retryPolicy": {
@@ -72,7 +76,7 @@ def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> gr
     """Return a channel that connects with the first call.
 
     Calls that end UNAVAILABLE are tried again by gRPC itself, within their deadline; nothing else is. That is
-    safe because the methods that are named only read. Calls do not wait for a server that refuses
+    safe because the methods that are named only read, or know a repetition when they see one. Calls do not wait for a server that refuses
     connections (`waitForReady` is false): they fail after their last attempt, in about 0.7 s.
 
     Retries follow this schedule whatever google.rpc.RetryInfo says; the error that remains has it as

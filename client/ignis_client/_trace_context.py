@@ -4,12 +4,13 @@ It goes with each call as metadata, and not by an interceptor: those of opentele
 cancellation of a call to the server (open-telemetry/opentelemetry-python-contrib issue 3271).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 
 from ignis_client._channel import Metadata
 
-__all__ = ["trace_context"]
+__all__ = ["continued", "trace_context"]
 
 # Of all that an application's propagators write. Baggage stays at home: it may say anything of users, and no server here reads it.
 NAMES = ("traceparent", "tracestate")
@@ -25,6 +26,22 @@ def trace_context() -> Metadata:
     carrier: dict[str, str] = {}
     inject(carrier)
     return tuple((name, carrier[name]) for name in NAMES if name in carrier)
+
+
+@contextmanager
+def continued(carrier: Mapping[str, str]) -> Iterator[None]:
+    """Make the trace that a server told of the current one until the block ends; tasks that begin in it keep it."""
+    if _inject() is None or not carrier:
+        yield
+        return
+    from opentelemetry.context import attach, detach  # noqa: PLC0415 - as in `_inject`
+    from opentelemetry.propagate import extract  # noqa: PLC0415 - as in `_inject`
+
+    token = attach(extract(carrier))
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 @cache

@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import grpc
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis_client import _wire
-from ignis_client._status import error_from
+from ignis_client._stream import next_of
 from ignis_client.catalog import CatalogChange
-from ignis_client.errors import Failure, IgnisError, RevisionTooOld, Unavailable
+from ignis_client.errors import RevisionTooOld, Unavailable
 
 __all__ = ["watched"]
 
-# A server says something every 15 s; after three times that, the connection is taken for dead.
-SILENCE_SECONDS: Final = 45.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 15.0
 
@@ -37,7 +35,7 @@ async def watched(
         try:
             pending: list[pb.CatalogChange] = []
             while True:
-                response = await _next(stream)
+                response = await next_of(stream)
                 heard, pause = loop.time(), FIRST_PAUSE_SECONDS
                 if response.HasField("change"):
                     pending.append(response.change)
@@ -57,25 +55,3 @@ async def watched(
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         finally:
             stream.cancel()
-
-
-async def _next(stream: Stream) -> pb.WatchCatalogResponse:
-    try:
-        async with asyncio.timeout(SILENCE_SECONDS):
-            response: Any = await stream.read()
-    except TimeoutError as error:
-        message = f"the server was silent for {SILENCE_SECONDS:g} s"
-        raise Unavailable(Failure(message, grpc.StatusCode.UNAVAILABLE)) from error
-    except grpc.aio.AioRpcError as rpc_error:
-        raise _mended(error_from(rpc_error)) from rpc_error
-    if response is grpc.aio.EOF:
-        raise Unavailable(Failure("the server ended the watch", grpc.StatusCode.UNAVAILABLE))
-    message_of_server: pb.WatchCatalogResponse = response
-    return message_of_server
-
-
-def _mended(error: IgnisError) -> IgnisError:
-    """Take a stream that was cut for a lost connection: a server that is stopped cuts what still stands."""
-    if error.code is grpc.StatusCode.CANCELLED:
-        return Unavailable(Failure(error.message, error.code))
-    return error

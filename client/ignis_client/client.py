@@ -26,6 +26,9 @@ from ignis_client.errors import Failure, Unavailable
 from ignis_client.loaded import Loaded
 from ignis_client.savings import TokenPrices
 from ignis_client.session import Session
+from ignis_client.worker import Worker
+from ignis_client.worker_step import Handler
+from ignis_client.workflows import Workflows
 
 __all__ = ["IgnisClient"]
 
@@ -88,6 +91,7 @@ class IgnisClient:
         self._channel = open_channel(target, credentials)
         self._agents = AgentLoaderServiceStub(self._channel)
         self._telemetry = TelemetryServiceStub(self._channel)
+        self._workflows = Workflows(self._channel, self._caller)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,6 +124,51 @@ class IgnisClient:
         except TimeoutError as error:
             message = f"no connection to {self._target} after {seconds:g} s"
             raise Unavailable(Failure(message, grpc.StatusCode.UNAVAILABLE)) from error
+
+    @property
+    def workflows(self) -> Workflows:
+        """What there is to do with workflows: start and watch runs, answer for people, and do steps."""
+        return self._workflows
+
+    def worker(  # noqa: PLR0913 - as many as a claim has facts, all but the first by name
+        self,
+        handler: Handler,
+        *,
+        agents: Iterable[str] = (),
+        capabilities: Iterable[str] = (),
+        run_id: str = "",
+        concurrency: int = 1,
+        lease: float = 30.0,
+        wait: float = 20.0,
+        worker_id: str = "",
+    ) -> Worker:
+        """Make a worker, which does the steps of workflows while its `run` runs, over this client's connection.
+
+        Args:
+            handler: Does a step: is called with it in a task of its own, and returns the output by name.
+            agents: Do only steps of these agents, by id or unique name. At most 128. Empty: of any agent.
+            capabilities: What the handler can do, the executors that it is included. At most 64.
+            run_id: Do only steps of this run. Empty: of any.
+            concurrency: The most steps to have in hand at a time, from 1.
+            lease: Seconds without a heartbeat after which the server gives a step to another, 5 to 3,600.
+            wait: Seconds that one call waits for a step, at most 60.
+            worker_id: Unique among the workers that run at the same time, 1 to 128 characters. Empty: a new UUID.
+
+        Raises:
+            TypeError: The agents or the capabilities are one string.
+            ValueError: The concurrency is below 1, or a time is none.
+        """
+        return Worker(
+            self._workflows,
+            handler,
+            agents=agents,
+            capabilities=capabilities,
+            run_id=run_id,
+            concurrency=concurrency,
+            lease=lease,
+            wait=wait,
+            worker_id=worker_id,
+        )
 
     async def load_agents(  # noqa: PLR0913 - a request has as many facts, all but the first by name
         self,

@@ -4,17 +4,32 @@
     ├── InvalidRequest          mend the request
     │   ├── AmbiguousAgent
     │   ├── BudgetTooSmall
-    │   └── PageTokenInvalid
+    │   ├── DefinitionInvalid
+    │   ├── OutputTooLarge
+    │   ├── PageTokenInvalid
+    │   ├── RequestIdReused
+    │   └── ResumeTokenInvalid
     ├── NotFound                name something else
     │   ├── AgentNotFound
+    │   ├── DefinitionNotFound
     │   ├── DestinationNotFound
+    │   ├── InputNotFound
+    │   ├── RunNotFound
+    │   ├── StepNotFound
     │   └── TeamNotFound
+    ├── InputAlreadyResolved    look what was decided
+    ├── LeaseLost               drop the work
+    ├── ResumeTokenTooOld       begin the watch anew
     ├── RevisionTooOld          begin the watch anew
     ├── FeatureUnavailable      do without it
     ├── AccessDenied            bring other credentials
     ├── LimitReached            wait, or ask for less
-    │   └── OutboxFull
+    │   ├── OutboxFull
+    │   ├── TooManyRuns
+    │   ├── TooManyWaiters
+    │   └── WatcherTooSlow
     ├── Unavailable             wait; it was tried several times already
+    │   └── StoreUnavailable
     ├── DeadlineExceeded        allow more time
     ├── DestinationCannotVerify read its account in the ledger
     ├── DestinationUnavailable  wait, or tell its operator
@@ -38,6 +53,8 @@ __all__ = [
     "AmbiguousAgent",
     "BudgetTooSmall",
     "DeadlineExceeded",
+    "DefinitionInvalid",
+    "DefinitionNotFound",
     "DestinationCannotVerify",
     "DestinationNotFound",
     "DestinationUnavailable",
@@ -45,16 +62,29 @@ __all__ = [
     "Failure",
     "FeatureUnavailable",
     "IgnisError",
+    "InputAlreadyResolved",
+    "InputNotFound",
     "InvalidRequest",
+    "LeaseLost",
     "LimitReached",
     "NotFound",
     "OutboxFull",
+    "OutputTooLarge",
     "PageTokenInvalid",
+    "RequestIdReused",
+    "ResumeTokenInvalid",
+    "ResumeTokenTooOld",
     "RevisionTooOld",
+    "RunNotFound",
     "ServerError",
+    "StepNotFound",
+    "StoreUnavailable",
     "TeamNotFound",
+    "TooManyRuns",
+    "TooManyWaiters",
     "Unavailable",
     "Violation",
+    "WatcherTooSlow",
 ]
 
 
@@ -142,6 +172,62 @@ class PageTokenInvalid(InvalidRequest):
     """The server does not take up a listing where it was: begin anew."""
 
 
+class RequestIdReused(InvalidRequest):
+    """The request id was used before, with other content: make a new one.
+
+    Attributes:
+        request_id: The id.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.request_id = failure.metadata["request_id"]
+
+
+class DefinitionInvalid(InvalidRequest):
+    """A workflow has an error that keeps it from running.
+
+    Attributes:
+        definition: The workflow.
+        line: Where in its file, from 1.
+        problem: What is wrong.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.definition = failure.metadata["definition"]
+        self.line = int(failure.metadata["line"])
+        self.problem = failure.metadata["problem"]
+
+
+class OutputTooLarge(InvalidRequest):
+    """An output or artefact is larger than may be kept with a run: store it elsewhere.
+
+    Attributes:
+        name: Which.
+        size_bytes: How large it is.
+        limit_bytes: How large it may be.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.name = failure.metadata["name"]
+        self.size_bytes = int(failure.metadata["size_bytes"])
+        self.limit_bytes = int(failure.metadata["limit_bytes"])
+
+
+class ResumeTokenInvalid(InvalidRequest):
+    """A resume token is not the server's, or of another run.
+
+    Attributes:
+        run_id: The run that was to be watched.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.run_id = failure.metadata["run_id"]
+
+
 class NotFound(IgnisError):
     """The server does not have what the request names."""
 
@@ -188,6 +274,108 @@ class DestinationNotFound(NotFound):
         self.known = _listed(failure.metadata["known"])
 
 
+class DefinitionNotFound(NotFound):
+    """No workflow has the id or name.
+
+    Attributes:
+        definition: The reference, as the request has it.
+        nearest: Ids that look alike; may be empty.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.definition = failure.metadata["definition"]
+        self.nearest = _listed(failure.metadata["nearest"])
+
+
+class RunNotFound(NotFound):
+    """There is no run of this id, or it is past its retention.
+
+    Attributes:
+        run_id: The id.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.run_id = failure.metadata["run_id"]
+
+
+class StepNotFound(NotFound):
+    """The run has no step of this id.
+
+    Attributes:
+        run_id: The run.
+        step_id: The id.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.run_id = failure.metadata["run_id"]
+        self.step_id = failure.metadata["step_id"]
+
+
+class InputNotFound(NotFound):
+    """The run has asked nothing under this id.
+
+    Attributes:
+        run_id: The run.
+        input_id: The id.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.run_id = failure.metadata["run_id"]
+        self.input_id = failure.metadata["input_id"]
+
+
+class InputAlreadyResolved(IgnisError):
+    """Somebody else has answered already, in another way.
+
+    Attributes:
+        input_id: What was asked.
+        decision: What was decided, such as "approve".
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.input_id = failure.metadata["input_id"]
+        self.decision = failure.metadata["decision"]
+
+
+class LeaseLost(IgnisError):
+    """A step's lease has gone to another worker, or its run has ended: drop the work.
+
+    Attributes:
+        step_id: The step.
+        attempt: The attempt that has lost it.
+        latest_attempt: The attempt that counts now.
+        worker_id: The worker that has lost it.
+        state: Where the step stands, such as "working".
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.step_id = failure.metadata["step_id"]
+        self.attempt = int(failure.metadata["attempt"])
+        self.latest_attempt = int(failure.metadata["latest_attempt"])
+        self.worker_id = failure.metadata["worker_id"]
+        self.state = failure.metadata["state"]
+
+
+class ResumeTokenTooOld(IgnisError):
+    """The events after a resume token are no longer kept: begin with a snapshot.
+
+    Attributes:
+        version: The last event that the watcher had.
+        oldest_version: The oldest that is kept.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.version = int(failure.metadata["version"])
+        self.oldest_version = int(failure.metadata["oldest_version"])
+
+
 class RevisionTooOld(IgnisError):
     """The server never served the revision of a catalog, or has forgotten it.
 
@@ -228,8 +416,56 @@ class OutboxFull(LimitReached):
         self.committed_count = int(failure.metadata["committed_count"])
 
 
+class TooManyRuns(LimitReached):
+    """As many runs are open as the server allows.
+
+    Attributes:
+        limit: How many.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.limit = int(failure.metadata["limit"])
+
+
+class TooManyWaiters(LimitReached):
+    """As many workers wait for steps as the server allows.
+
+    Attributes:
+        limit: How many.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.limit = int(failure.metadata["limit"])
+
+
+class WatcherTooSlow(LimitReached):
+    """A watcher did not read, and the server let go of it; `watch_run` resumes by itself.
+
+    Attributes:
+        limit: How many events may wait for a watcher.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.limit = int(failure.metadata["limit"])
+
+
 class Unavailable(IgnisError):
     """No server can be reached, or it takes no calls, after all retries."""
+
+
+class StoreUnavailable(Unavailable):
+    """The server's database cannot do what is asked at the moment; nothing is half done.
+
+    Attributes:
+        why: One of "unreachable", "slow", "busy", "full", "read-only", "damaged" and "refusing".
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.why = failure.metadata["reason"]
 
 
 class DeadlineExceeded(IgnisError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -17,12 +18,14 @@ from ignis.agents.v1.agent_loader_pb2_grpc import (
     add_AgentLoaderServiceServicer_to_server,
 )
 from ignis.telemetry.v1 import telemetry_pb2
+from ignis.workflow.v1 import workflow_pb2
 
 __all__ = ["Abort", "Hang", "ScriptedServer", "abort", "serving"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 TELEMETRY = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"]
+WORKFLOW = workflow_pb2.DESCRIPTOR.services_by_name["WorkflowService"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +101,27 @@ class ScriptedServer(AgentLoaderServiceServicer):
     GetCatalog = _answer
     ListDiagnostics = _answer
 
-    def telemetry_service(self) -> grpc.GenericRpcHandler:
-        """Return the methods of TelemetryService that the client calls."""
-        methods = (TELEMETRY.methods_by_name[name] for name in ("GetDeliveryLedger", "VerifyDelivery", "PreviewEgress"))
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+    def other_services(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        """Return the methods of the other services that the client calls, but for streams."""
+        methods = [TELEMETRY.methods_by_name[name] for name in ("GetDeliveryLedger", "VerifyDelivery", "PreviewEgress")]
+        methods += [method for method in WORKFLOW.methods if not method.server_streaming]
+        return tuple(
+            grpc.method_handlers_generic_handler(service.full_name, self._handlers(service, methods))
+            for service in (TELEMETRY, WORKFLOW)
+        )
+
+    def _handlers(
+        self, service: ServiceDescriptor, methods: list[MethodDescriptor]
+    ) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+        return {
             method.name: grpc.unary_unary_rpc_method_handler(
                 self._answer,
                 request_deserializer=GetMessageClass(method.input_type).FromString,
                 response_serializer=GetMessageClass(method.output_type).SerializeToString,
             )
             for method in methods
+            if method.containing_service is service
         }
-        return grpc.method_handlers_generic_handler(TELEMETRY.full_name, handlers)
 
     def WatchCatalog(self, request: Message, context: Context) -> AsyncIterator[Any]:  # noqa: N802 - of the API
         """Refuse: watches are tested with servers that have a catalog to watch."""
@@ -121,7 +133,7 @@ async def serving(scripted: ScriptedServer, address: str = "127.0.0.1:0") -> Asy
     """Serve a script on loopback until the block ends."""
     server = grpc.aio.server()
     add_AgentLoaderServiceServicer_to_server(scripted, server)
-    server.add_generic_rpc_handlers((scripted.telemetry_service(),))
+    server.add_generic_rpc_handlers(scripted.other_services())
     port = server.add_insecure_port(address)
     scripted.target = f"127.0.0.1:{port}"
     await server.start()

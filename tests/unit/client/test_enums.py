@@ -8,15 +8,21 @@ from google.protobuf.descriptor import EnumDescriptor
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.telemetry.v1 import telemetry_pb2
+from ignis.workflow.v1 import workflow_pb2
 from ignis_client import (
     AgentFormat,
     CacheOutcome,
     DetailLevel,
+    Effect,
     EpochReason,
     ExclusionReason,
     IgnisClient,
     InclusionReason,
+    InputKind,
+    InputType,
+    RunState,
     Severity,
+    StepState,
     TelemetrySignal,
 )
 from unit.client.samples import bundle_message
@@ -26,10 +32,15 @@ ENUMS: list[tuple[type[Enum], EnumDescriptor]] = [
     (AgentFormat, pb.AgentFormat.DESCRIPTOR),
     (CacheOutcome, pb.CacheOutcome.DESCRIPTOR),
     (DetailLevel, pb.DetailLevel.DESCRIPTOR),
+    (Effect, workflow_pb2.Effect.DESCRIPTOR),
     (EpochReason, pb.EpochReason.DESCRIPTOR),
     (ExclusionReason, pb.ExclusionReason.DESCRIPTOR),
     (InclusionReason, pb.InclusionReason.DESCRIPTOR),
+    (InputKind, workflow_pb2.InputKind.DESCRIPTOR),
+    (InputType, workflow_pb2.InputType.DESCRIPTOR),
+    (RunState, workflow_pb2.RunState.DESCRIPTOR),
     (Severity, pb.Severity.DESCRIPTOR),
+    (StepState, workflow_pb2.StepState.DESCRIPTOR),
     (TelemetrySignal, telemetry_pb2.Signal.DESCRIPTOR),
 ]
 
@@ -121,6 +132,34 @@ async def test_signals_of_telemetry(server: ScriptedServer, ignis: IgnisClient) 
         assert [batch.signal.name for batch in batches] == names(telemetry_pb2.Signal.DESCRIPTOR)
 
     assert [request.signal for request in server.requests] == numbers
+
+
+async def test_states_kinds_and_types_of_workflows(server: ScriptedServer, ignis: IgnisClient) -> None:
+    run = workflow_pb2.Run(
+        steps=[workflow_pb2.Step(state=each) for each in workflow_pb2.StepState.values()],
+        input_requests=[workflow_pb2.InputRequest(kind=each) for each in workflow_pb2.InputKind.values()],
+    )
+    definition = workflow_pb2.Definition(
+        steps=[workflow_pb2.StepDefinition(effect=each) for each in workflow_pb2.Effect.values()],
+        inputs=[workflow_pb2.InputDefinition(type=each) for each in workflow_pb2.InputType.values()],
+    )
+    runs = [workflow_pb2.Run(state=each) for each in workflow_pb2.RunState.values()]
+    server.script(
+        workflow_pb2.GetRunResponse(run=run),
+        workflow_pb2.GetDefinitionResponse(definition=definition),
+        workflow_pb2.ListRunsResponse(runs=runs),
+    )
+
+    got = await ignis.workflows.get_run("r")
+    workflow = await ignis.workflows.get_definition("d")
+    listed = [each.state.name async for each in ignis.workflows.list_runs(states=RunState)]
+
+    assert [each.state.name for each in got.steps] == names(workflow_pb2.StepState.DESCRIPTOR)
+    assert [each.kind.name for each in got.input_requests] == names(workflow_pb2.InputKind.DESCRIPTOR)
+    assert [each.effect.name for each in workflow.steps] == names(workflow_pb2.Effect.DESCRIPTOR)
+    assert [each.type.name for each in workflow.inputs] == names(workflow_pb2.InputType.DESCRIPTOR)
+    assert listed == names(workflow_pb2.RunState.DESCRIPTOR)
+    assert list(server.requests[-1].states) == workflow_pb2.RunState.values()
 
 
 async def test_values_of_a_newer_server_are_unknown(server: ScriptedServer, ignis: IgnisClient) -> None:

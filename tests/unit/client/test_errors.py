@@ -81,13 +81,55 @@ REASONS: dict[str, tuple[grpc.StatusCode, dict[str, str], type[IgnisError]]] = {
         {"destination": "platform", "why": "DEADLINE_EXCEEDED", "retry_seconds": "10"},
         errors.DestinationUnavailable,
     ),
+    "REQUEST_ID_REUSED": (Code.INVALID_ARGUMENT, {"request_id": "0192f0c1"}, errors.RequestIdReused),
+    "DEFINITION_NOT_FOUND": (
+        Code.NOT_FOUND,
+        {"definition": "greenfeld", "nearest": "greenfield-service"},
+        errors.DefinitionNotFound,
+    ),
+    "DEFINITION_INVALID": (
+        Code.INVALID_ARGUMENT,
+        {"definition": "release", "line": "14", "problem": 'step "ship" needs itself'},
+        errors.DefinitionInvalid,
+    ),
+    "RUN_NOT_FOUND": (Code.NOT_FOUND, {"run_id": "0192f0c1"}, errors.RunNotFound),
+    "STEP_NOT_FOUND": (Code.NOT_FOUND, {"run_id": "0192f0c1", "step_id": "review[3]"}, errors.StepNotFound),
+    "INPUT_NOT_FOUND": (Code.NOT_FOUND, {"run_id": "0192f0c1", "input_id": "approve-plan"}, errors.InputNotFound),
+    "LEASE_LOST": (
+        Code.FAILED_PRECONDITION,
+        {"step_id": "review[3]", "attempt": "1", "latest_attempt": "2", "worker_id": "w-1", "state": "working"},
+        errors.LeaseLost,
+    ),
+    "INPUT_ALREADY_RESOLVED": (
+        Code.FAILED_PRECONDITION,
+        {"input_id": "approve-plan", "decision": "approve"},
+        errors.InputAlreadyResolved,
+    ),
+    "OUTPUT_TOO_LARGE": (
+        Code.INVALID_ARGUMENT,
+        {"name": "report.md", "size_bytes": "2097152", "limit_bytes": "1048576"},
+        errors.OutputTooLarge,
+    ),
+    "TOO_MANY_RUNS": (Code.RESOURCE_EXHAUSTED, {"limit": "100000", "retry_seconds": "60"}, errors.TooManyRuns),
+    "TOO_MANY_WAITERS": (Code.RESOURCE_EXHAUSTED, {"limit": "1000", "retry_seconds": "5"}, errors.TooManyWaiters),
+    "RESUME_TOKEN_INVALID": (Code.INVALID_ARGUMENT, {"run_id": "0192f0c1"}, errors.ResumeTokenInvalid),
+    "RESUME_TOKEN_TOO_OLD": (
+        Code.OUT_OF_RANGE,
+        {"version": "12", "oldest_version": "480"},
+        errors.ResumeTokenTooOld,
+    ),
+    "WATCHER_TOO_SLOW": (Code.RESOURCE_EXHAUSTED, {"limit": "4096", "retry_seconds": "1"}, errors.WatcherTooSlow),
+    "STORE_UNAVAILABLE": (Code.UNAVAILABLE, {"reason": "busy", "retry_seconds": "1"}, errors.StoreUnavailable),
 }
 
-# The reasons of workflows begin at 40, those of telemetry at 60.
-WORKFLOWS = range(40, 60)
+# Attributes of an error that are not named as their facts are.
+NAMED_OTHERWISE = {"reason": "why"}
 
-# Reasons of methods that this client does not call yet: those that change something, analytics and issues.
-NOT_CALLED = {"REQUEST_ID_REUSED", "BEYOND_RETENTION", "ISSUE_NOT_FOUND"}
+# Errors of workflows, whose attributes are the facts, but for those of all errors.
+WITH_FACTS = [reason for reason, (_, _, kind) in REASONS.items() if kind.__init__ is not IgnisError.__init__]
+
+# Reasons of methods that this client does not call yet: analytics and issues.
+NOT_CALLED = {"BEYOND_RETENTION", "ISSUE_NOT_FOUND"}
 
 
 async def failure_of(ignis: IgnisClient, server: ScriptedServer, answer: Abort) -> IgnisError:
@@ -109,9 +151,23 @@ async def test_reason_has_its_class(reason: str, server: ScriptedServer, ignis: 
     assert (error.code, error.reason, error.metadata) == (code, reason, metadata)
 
 
-def test_every_reason_but_those_of_workflows_is_known() -> None:
-    numbers = error_reason_pb2.ErrorReason.items()
-    names = {name.removeprefix("ERROR_REASON_") for name, number in numbers if number not in WORKFLOWS}
+@pytest.mark.parametrize("reason", WITH_FACTS)
+async def test_facts_are_attributes(reason: str, server: ScriptedServer, ignis: IgnisClient) -> None:
+    code, metadata, _ = REASONS[reason]
+
+    error = await failure_of(ignis, server, abort(code, reason=reason, metadata=metadata))
+
+    told = {name: getattr(error, NAMED_OTHERWISE.get(name, name), None) for name in metadata}
+    said = {name: value for name, value in told.items() if value is not None}
+    assert said
+    assert {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in said.items()} == {
+        name: metadata[name] for name in said
+    }
+    assert metadata.keys() - said.keys() <= {"count", "retry_seconds"}
+
+
+def test_every_reason_is_known() -> None:
+    names = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - an enum
 
     assert names == REASONS.keys() | NOT_CALLED | {"UNSPECIFIED"}
 

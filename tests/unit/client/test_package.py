@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor
 import ignis_client
 from ignis.agents.v1 import agent_loader_pb2 as pb
 from ignis.telemetry.v1 import telemetry_pb2
+from ignis.workflow.v1 import workflow_pb2
 
 MESSAGES = [
     (ignis_client.Agent, pb.Agent.DESCRIPTOR),
@@ -37,9 +38,34 @@ MESSAGES = [
     (ignis_client.Team, pb.Team.DESCRIPTOR),
     (ignis_client.TokenPrices, pb.TokenPrices.DESCRIPTOR),
     (ignis_client.Verification, telemetry_pb2.VerifyDeliveryResponse.DESCRIPTOR),
+    (ignis_client.AgentBundle, workflow_pb2.AgentBundle.DESCRIPTOR),
+    (ignis_client.Approval, workflow_pb2.Approval.DESCRIPTOR),
+    (ignis_client.Artifact, workflow_pb2.Artifact.DESCRIPTOR),
+    (ignis_client.ClaimedStep, workflow_pb2.ClaimedStep.DESCRIPTOR),
+    (ignis_client.Guidance, workflow_pb2.Guidance.DESCRIPTOR),
+    (ignis_client.Heartbeat, workflow_pb2.HeartbeatStepResponse.DESCRIPTOR),
+    (ignis_client.InputDefinition, workflow_pb2.InputDefinition.DESCRIPTOR),
+    (ignis_client.InputRequest, workflow_pb2.InputRequest.DESCRIPTOR),
+    (ignis_client.Lease, workflow_pb2.Lease.DESCRIPTOR),
+    (ignis_client.OutputReference, workflow_pb2.OutputReference.DESCRIPTOR),
+    (ignis_client.Progress, workflow_pb2.Progress.DESCRIPTOR),
+    (ignis_client.Question, workflow_pb2.Question.DESCRIPTOR),
+    (ignis_client.Rejection, workflow_pb2.Rejection.DESCRIPTOR),
+    (ignis_client.Reported, workflow_pb2.CompleteStepResponse.DESCRIPTOR),
+    (ignis_client.Reported, workflow_pb2.FailStepResponse.DESCRIPTOR),
+    (ignis_client.RetryPolicy, workflow_pb2.RetryPolicy.DESCRIPTOR),
+    (ignis_client.Run, workflow_pb2.Run.DESCRIPTOR),
+    (ignis_client.Step, workflow_pb2.Step.DESCRIPTOR),
+    (ignis_client.StepDefinition, workflow_pb2.StepDefinition.DESCRIPTOR),
+    (ignis_client.StepExpanded, workflow_pb2.StepExpanded.DESCRIPTOR),
+    (ignis_client.StepFailure, workflow_pb2.StepFailure.DESCRIPTOR),
+    (ignis_client.StepProgress, workflow_pb2.StepProgress.DESCRIPTOR),
+    (ignis_client.TokenUsage, workflow_pb2.TokenUsage.DESCRIPTOR),
+    (ignis_client.WorkflowDefinition, workflow_pb2.Definition.DESCRIPTOR),
 ]
 
 SERVER_ONLY = {
+    "httpx2",
     "ignis_server",
     "numpy",
     "opentelemetry",
