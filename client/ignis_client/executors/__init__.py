@@ -1,0 +1,1 @@
+"""Handlers for workers: things that can do a step."""
