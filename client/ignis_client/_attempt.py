@@ -24,7 +24,7 @@ __all__ = ["LAST_WORDS_SECONDS", "STOPPED", "Attempt"]
 log = logging.getLogger("ignis_client.worker")
 
 # What a worker that is told to end takes to say what became of its steps; a container is given 10 s as a rule.
-LAST_WORDS_SECONDS: Final = 3.0
+LAST_WORDS_SECONDS: Final = 2.0
 LONGEST_CALL_SECONDS: Final = 10.0
 SHORTEST_CALL_SECONDS: Final = 0.1
 FIRST_PAUSE_SECONDS: Final = 0.2
@@ -84,8 +84,8 @@ class Attempt:
     async def carry_out(self) -> None:
         """Do the step, and report how it ended.
 
-        Nothing is raised: what goes wrong is reported, or else the lease runs out. Cancelled, it stops the handler,
-        says within LAST_WORDS_SECONDS what became of the step, and passes the cancellation on.
+        What goes wrong with the step is reported, or else the lease runs out; nothing of it is raised. Cancelled, it
+        stops the handler, says within LAST_WORDS_SECONDS what became of the step, and passes the cancellation on.
         """
         with continued(self._step.claimed.trace_context):
             await self._carry_out()
@@ -114,7 +114,8 @@ class Attempt:
         is_wanted = work.done()
         await stopped(work, beating)
         if not is_wanted:
-            why = "heartbeats failed" if beating.cancelled() or beating.exception() else beating.result()
+            # Raises what nobody foresaw of a heartbeat: whoever carries attempts out tells of it.
+            why = "heartbeats were cancelled" if beating.cancelled() else beating.result()
             log.info("step %s of run %s is dropped: %s", self._lease.step_id, self._lease.run_id, why)
             return
         # A handler that ends by a cancellation which nobody asked for has lost something that it waited for.
@@ -144,6 +145,8 @@ class Attempt:
             except (LeaseLost, NotFound) as error:
                 log.info("step %s of run %s is dropped: %s", self._lease.step_id, self._lease.run_id, error)
             except (TypeError, ValueError) as error:
+                if isinstance(ending, Failed):
+                    raise
                 ending = Failed(_refusal("invalid-output", error))
                 continue
             except IgnisError as error:

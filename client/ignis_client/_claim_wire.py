@@ -10,6 +10,7 @@ from ignis.workflow.v1 import workflow_pb2 as pb
 from ignis_client._definition_wire import to_step_definition
 from ignis_client._json import from_object, to_object, to_value
 from ignis_client._run_wire import from_artifact, from_failure, from_usage, to_input_answer, to_run_state, to_step
+from ignis_client._texts import listed
 from ignis_client.claims import AgentBundle, ClaimedStep, Heartbeat, Lease, OutputReference, Reported
 from ignis_client.run import Artifact, StepFailure, TokenUsage
 from ignis_client.values import JsonValue
@@ -42,8 +43,8 @@ def from_claim(  # noqa: PLR0913 - as many as the request has fields
     """
     return pb.ClaimStepRequest(
         worker_id=worker_id,
-        agents=_texts("agents", agents),
-        capabilities=_texts("capabilities", capabilities),
+        agents=listed("agents", agents),
+        capabilities=listed("capabilities", capabilities),
         run_id=run_id,
         wait=_from_span(timedelta(seconds=wait)),
         lease=_from_span(timedelta(seconds=lease)),
@@ -143,10 +144,3 @@ def _from_span(span: timedelta) -> Duration:
     duration = Duration()
     duration.FromTimedelta(span)
     return duration
-
-
-def _texts(name: str, texts: Iterable[str]) -> Iterable[str]:
-    # A string is an iterable of strings too, and its letters would pass every check of the server.
-    if isinstance(texts, str):
-        raise TypeError(f"{name} is one string: put it into a list")
-    return texts

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Struct, Value
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 from ignis_client.values import JsonValue
 
@@ -13,8 +13,9 @@ __all__ = ["from_object", "from_value", "to_object", "to_value"]
 # What a double holds exactly; a greater whole number would arrive as another one.
 MAX_WHOLE_NUMBER: Final = 2**53
 
-# The server's own bound, short of the 100 levels at which Protobuf cannot read a message any more.
-MAX_DEPTH: Final = 64
+# Protobuf reads 100 levels of messages, and an object within an object is three of them. An output must still fit where it is
+# found next: three levels of JSON deeper, in the inputs of the step that needs it.
+MAX_DEPTH: Final = 28
 
 
 def from_object(field: str, value: Mapping[str, JsonValue]) -> Struct:
@@ -22,16 +23,20 @@ def from_object(field: str, value: Mapping[str, JsonValue]) -> Struct:
 
     Raises:
         TypeError: It holds something that JSON has no word for.
-        ValueError: It holds a number that does not survive the way, or nests deeper than 64 levels.
+        ValueError: It holds a number that does not survive the way, or nests deeper than MAX_DEPTH.
     """
     if not isinstance(value, Mapping):
         raise TypeError(f"{field}: {type(value).__name__} is no mapping")
-    return _struct(field, value, 0)
+    struct = Struct()
+    _fill_struct(struct, field, value, 1)
+    return struct
 
 
 def from_value(field: str, value: JsonValue) -> Value:
     """Encode a value. Raises what `from_object` raises."""
-    return _value(field, value, 0)
+    message = Value()
+    _fill(message, field, value, 1)
+    return message
 
 
 def to_object(struct: Struct) -> dict[str, JsonValue]:
@@ -57,40 +62,41 @@ def to_value(value: Value) -> JsonValue:
             return None
 
 
-def _value(path: str, value: object, depth: int) -> Value:
+def _fill(message: Value, path: str, value: object, depth: int) -> None:
+    """Put a value into its place in a message: to make it first and put it in later would copy it once a level."""
     match value:
         case None:
-            return Value(null_value=NULL_VALUE)
+            message.null_value = NULL_VALUE
         case bool():
-            return Value(bool_value=value)
+            message.bool_value = value
         case int() | float():
-            return Value(number_value=_number(path, value))
+            message.number_value = _number(path, value)
         case str():
-            return Value(string_value=value)
+            message.string_value = value
         case Mapping():
-            return Value(struct_value=_struct(path, value, depth))
+            message.struct_value.SetInParent()
+            _fill_struct(message.struct_value, path, value, depth)
         case bytes() | bytearray() | memoryview():
             raise TypeError(f"{path}: JSON has no bytes; decode them, or make an artefact")
         case Sequence():
             _check_depth(path, depth)
-            items = [_value(f"{path}[{index}]", each, depth + 1) for index, each in enumerate(value)]
-            return Value(list_value=ListValue(values=items))
+            message.list_value.SetInParent()
+            for index, each in enumerate(value):
+                _fill(message.list_value.values.add(), f"{path}[{index}]", each, depth + 1)
         case _:
             raise TypeError(f"{path}: JSON has no {type(value).__name__}")
 
 
-def _struct(path: str, value: Mapping[Any, object], depth: int) -> Struct:
+def _fill_struct(struct: Struct, path: str, value: Mapping[Any, object], depth: int) -> None:
     _check_depth(path, depth)
-    fields: dict[str, Value] = {}
     for key, each in value.items():
         if not isinstance(key, str):
             raise TypeError(f"{path}: the key {key!r} is no text")
-        fields[key] = _value(f"{path}.{key}", each, depth + 1)
-    return Struct(fields=fields)
+        _fill(struct.fields[key], f"{path}.{key}", each, depth + 1)
 
 
 def _check_depth(path: str, depth: int) -> None:
-    if depth >= MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise ValueError(f"{path}: nests deeper than {MAX_DEPTH} levels")
 
 

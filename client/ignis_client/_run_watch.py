@@ -39,12 +39,13 @@ async def watched_run(
         try:
             while True:
                 response = await next_of(stream)
-                heard = loop.time()
                 pauses.reset()
                 for said in _said(response):
                     yield said
                     if _ends(said):
                         return
+                # However long the caller took over it, the server was there.
+                heard = loop.time()
                 token = response.resume_token or token
         except ResumeTokenTooOld:
             if not token:

@@ -13,6 +13,7 @@ from typing import Final
 from grpc import StatusCode
 
 from ignis.agents.v1 import agent_loader_pb2 as pb
+from ignis_client._texts import listed
 from ignis_client.agents import Agent, AgentFormat, AgentSummary, Evidence, SearchResult
 from ignis_client.bundle import Bundle, DetailLevel, InclusionReason, LoadedAgent
 from ignis_client.catalog import Catalog, CatalogChange, CategoryCount, FormatCount, SeverityCount, Team
@@ -120,10 +121,10 @@ def from_load(  # noqa: PLR0913 - as many as the request has fields
     return pb.LoadAgentsRequest(
         brief=brief,
         task=task,
-        tags=_texts("tags", tags),
-        required_agents=_texts("required_agents", required_agents),
-        required_teams=_texts("required_teams", required_teams),
-        forbidden_agents=_texts("forbidden_agents", forbidden_agents),
+        tags=listed("tags", tags),
+        required_agents=listed("required_agents", required_agents),
+        required_teams=listed("required_teams", required_teams),
+        forbidden_agents=listed("forbidden_agents", forbidden_agents),
         filter=_from_filter(formats, categories),
         budget_tokens=None if budget_tokens is None else _whole("budget_tokens", budget_tokens, bits=64),
         min_recall=min_recall,
@@ -283,19 +284,12 @@ def _whole(field: str, value: int, *, bits: int) -> int:
 
 def _from_filter(formats: Iterable[AgentFormat], categories: Iterable[str]) -> pb.AgentFilter:
     return pb.AgentFilter(
-        formats=[NUMBER_OF_FORMAT[each] for each in formats], categories=_texts("categories", categories)
+        formats=[NUMBER_OF_FORMAT[each] for each in formats], categories=listed("categories", categories)
     )
 
 
 def _from_prices(prices: TokenPrices) -> pb.TokenPrices:
     return pb.TokenPrices(cache_read=prices.cache_read, cache_write=prices.cache_write)
-
-
-def _texts(name: str, texts: Iterable[str]) -> Iterable[str]:
-    # A string is an iterable of strings too, and its letters would pass every check of the server.
-    if isinstance(texts, str):
-        raise TypeError(f"{name} is one string: put it into a list")
-    return texts
 
 
 def _to_bundle(bundle: pb.Bundle) -> Bundle:

@@ -1,6 +1,8 @@
 """A worker: claims steps, has a handler do them, and tells the server what became of each."""
 
 import asyncio
+import logging
+import math
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,12 +14,15 @@ from ignis_client._attempt import LAST_WORDS_SECONDS, STOPPED, Attempt
 from ignis_client._backoff import Backoff
 from ignis_client._passing import is_passing
 from ignis_client._tasks import stopped
+from ignis_client._texts import listed
 from ignis_client.claims import ClaimedStep
 from ignis_client.errors import IgnisError
 from ignis_client.worker_step import Handler
 from ignis_client.workflows import Workflows
 
 __all__ = ["Worker"]
+
+log = logging.getLogger("ignis_client.worker")
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 15.0
@@ -45,7 +50,7 @@ class Worker:
     it says, and any other exception as a failure "worker-error" that may be retried, with its type and nothing else: the story
     goes to the logger "ignis_client.worker". An output that is not JSON, or that the server refuses, fails the step for good.
 
-    `stop` ends a worker when it has done what it has in hand. Cancelling `run` ends it at once: handlers are cancelled, and
+    End a worker before its client is closed. `stop` ends a worker when it has done what it has in hand. Cancelling `run` ends it at once: handlers are cancelled, and
     their steps reported as failed, "worker-stopped", to be retried.
     """
 
@@ -71,13 +76,13 @@ class Worker:
         """
         if concurrency < 1:
             raise ValueError(f"concurrency {concurrency} is below 1")
-        if lease <= 0 or wait <= 0:
+        if not (0 < lease < math.inf and 0 < wait < math.inf):
             raise ValueError(f"a lease of {lease:g} s with a wait of {wait:g} s cannot be")
         self.worker_id = worker_id or str(uuid4())
         self._workflows = workflows
         self._handler = handler
-        self._agents = _texts("agents", agents)
-        self._capabilities = _texts("capabilities", capabilities)
+        self._agents = listed("agents", agents)
+        self._capabilities = listed("capabilities", capabilities)
         self._run_id = run_id
         self._lease = lease
         self._wait = wait
@@ -131,6 +136,11 @@ class Worker:
                 is_repeated=granted.is_repeated,
                 chance=self._chance,
             ).carry_out()
+        except Exception:
+            # Other steps are in hand, and more to be done: this one's lease runs out, and another worker gets it.
+            log.exception(
+                "step %s of run %s is not reported", granted.claimed.lease.step_id, granted.claimed.lease.run_id
+            )
         finally:
             self._room.release()
 
@@ -186,9 +196,3 @@ class Worker:
             request_id=request_id,
             timeout=timeout,
         )
-
-
-def _texts(name: str, texts: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(texts, str):
-        raise TypeError(f"{name} is one string: put it into a list")
-    return tuple(texts)

@@ -121,8 +121,8 @@ class WorkerStep:
 
     @usage.setter
     def usage(self, usage: TokenUsage) -> None:
-        if not all(0 <= count <= MAX_TOKENS for count in astuple(usage)):
-            raise ValueError(f"{usage} holds a count below 0, or beyond 63 bits")
+        if not all(isinstance(count, int) and 0 <= count <= MAX_TOKENS for count in astuple(usage)):
+            raise ValueError(f"{usage} holds what is no whole number from 0 to 63 bits")
         self._usage = usage
 
     async def progress(self, message: str) -> None:

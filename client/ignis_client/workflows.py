@@ -265,17 +265,15 @@ class Workflows:
             Unavailable: No server could be reached for so long.
             LimitReached: As many watches stand already as the server allows.
         """
-        async with aclosing(self.watch_run(run_id, patience=patience)) as said:
-            async for each in said:
-                if isinstance(each, Run):
-                    if each.has_ended or each.input_requests:
+        # The events do not tell all of a run, and may be over: each new watch begins with the run as it stands then.
+        while True:
+            async with aclosing(self.watch_run(run_id, patience=patience)) as said:
+                async for each in said:
+                    if isinstance(each, RunEvent):
+                        if isinstance(each.change, InputRequest):
+                            break
+                    elif each.has_ended or each.input_requests:
                         return each
-                elif isinstance(each.change, InputRequest):
-                    run = await self.get_run(run_id)
-                    # It may have been answered in between, and the run go on.
-                    if run.has_ended or run.input_requests:
-                        return run
-        return await self.get_run(run_id)
 
     async def claim_step(  # noqa: PLR0913 - as start_run
         self,

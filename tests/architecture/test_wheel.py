@@ -71,6 +71,8 @@ def test_a_base_install_has_three_dependencies(wheel: Path) -> None:
     assert names == {"googleapis-common-protos", "grpcio", "protobuf"}
     extra = [line.split()[1] for line in lines if line.startswith("Requires-Dist:") and "extra == 'otel'" in line]
     assert [name.split(">")[0] for name in extra] == ["opentelemetry-api"]
+    model = [line.split()[1] for line in lines if line.startswith("Requires-Dist:") and "extra == 'openai'" in line]
+    assert [name.split(">")[0] for name in model] == ["httpx2"]
 
 
 async def test_the_wheel_with_its_extra_sends_the_trace(wheel: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ignis_client.executors.echo import DEFAULT_OUTPUT
@@ -16,14 +15,28 @@ __all__ = ["ChatAnswer", "messages_of", "outputs_of"]
 FENCE: Final = "```"
 
 
-@dataclass(slots=True)
 class ChatAnswer:
-    """An answer that grows chunk by chunk."""
+    """An answer that grows chunk by chunk.
 
-    text: str = ""
-    refusal: str = ""
-    finish_reason: str = ""
-    usage: TokenUsage | None = None
+    Attributes:
+        length: Characters of its text so far.
+        refusal: What the model says instead of an answer; empty where it does not.
+        finish_reason: How it ended; empty until it has.
+        usage: Tokens, where the endpoint has told them.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.refusal = ""
+        self.finish_reason = ""
+        self.usage: TokenUsage | None = None
+        # Joined once: an answer comes in thousands of pieces.
+        self._pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """All of its text."""
+        return "".join(self._pieces)
 
     def take(self, chunk: Mapping[str, JsonValue]) -> None:
         """Add a chunk; what is not where it should be is passed over."""
@@ -36,7 +49,9 @@ class ChatAnswer:
         choice = choices[0]
         delta = choice.get("delta")
         if isinstance(delta, Mapping):
-            self.text += _text_of(delta.get("content"))
+            piece = _text_of(delta.get("content"))
+            self._pieces.append(piece)
+            self.length += len(piece)
             self.refusal += _text_of(delta.get("refusal"))
         self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
 

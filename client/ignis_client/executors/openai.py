@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from ignis_client.executors._chat import ChatAnswer, messages_of, outputs_of
-from ignis_client.executors._sse import event_data
+from ignis_client.executors._sse import EventTooLong, event_data
 from ignis_client.values import JsonValue
 from ignis_client.worker_step import StepFailed, WorkerStep
 
@@ -31,6 +32,7 @@ BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAI
 DENIED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
 FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 24 * 3600
 
 
 class Busy(Exception):
@@ -95,6 +97,7 @@ class OpenAIExecutor:
         if max_attempts < 1 or timeout <= 0:
             raise ValueError(f"{max_attempts} attempts in {timeout:g} s cannot be made")
         self._client = _client(api_key, timeout)
+        self._api_key = api_key
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._model = model
         self._timeout = timeout
@@ -128,6 +131,8 @@ class OpenAIExecutor:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await self._answer(step)
+        except EventTooLong as error:
+            raise StepFailed("model-answer-too-long", "an event does not end", retryable=False) from error
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise StepFailed("timeout", f"no whole answer in {self._timeout:g} s", retryable=True) from error
         except (httpx2.ConnectError, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
@@ -166,17 +171,17 @@ class OpenAIExecutor:
             if not response.is_success:
                 raise await self._failure(response)
             answer = ChatAnswer()
-            async with aclosing(event_data(response.aiter_lines())) as events:
+            async with aclosing(event_data(response.aiter_text())) as events:
                 async for data in events:
                     if data == DONE:
                         break
                     answer.take(_chunk(data))
                     if answer.usage is not None:
                         step.usage = answer.usage
-                    if len(answer.text) > MAX_ANSWER_CHARACTERS:
+                    if answer.length > MAX_ANSWER_CHARACTERS:
                         message = f"more than {MAX_ANSWER_CHARACTERS} characters"
                         raise StepFailed("model-answer-too-long", message, retryable=False)
-                    await step.progress(f"the model has written {len(answer.text)} characters")
+                    await step.progress(f"the model has written {answer.length} characters")
         return _checked(answer)
 
     async def _failure(self, response: "httpx2.Response") -> Exception:
@@ -188,7 +193,10 @@ class OpenAIExecutor:
         if status in DENIED:
             # What an endpoint says of a key may show a part of it.
             return StepFailed("model-denied", f"HTTP {status}", retryable=False)
-        return StepFailed("model-request-refused", f"HTTP {status}: {await _complaint(response)}", retryable=False)
+        complaint = await _complaint(response)
+        if self._api_key:
+            complaint = complaint.replace(self._api_key, "…")
+        return StepFailed("model-request-refused", f"HTTP {status}: {complaint}", retryable=False)
 
 
 def _client(api_key: str, timeout: float) -> "httpx2.AsyncClient":
@@ -234,8 +242,12 @@ def _checked(answer: ChatAnswer) -> ChatAnswer:
 def _retry_after(value: str | None) -> timedelta | None:
     """Return what a Retry-After header asks for, which is a number of seconds or a date; None where it is neither."""
     text = (value or "").strip()
-    if text.isdecimal() and text.isascii():
-        return timedelta(seconds=min(int(text), 24 * 3600))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if seconds >= 0:
+        return timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER_SECONDS))
     try:
         date = parsedate_to_datetime(text)
     except ValueError:

@@ -245,7 +245,7 @@ async def test_usage_that_makes_no_sense_counts_nothing(
 async def test_a_busy_endpoint_is_asked_again_when_it_says(
     status: int, endpoint: OpenAIServer, model: OpenAIExecutor
 ) -> None:
-    endpoint.script(Fault(status, {"Retry-After": "0"}), Fault(status, {"Retry-After": "0"}), Chat(["at last"]))
+    endpoint.script(Fault(status, {"Retry-After": "0"}), Fault(status, {"Retry-After": "0.1"}), Chat(["at last"]))
 
     assert await model(step_of()) == {"poem": "at last"}
     assert len(endpoint.asked) == 3
@@ -298,6 +298,7 @@ async def test_an_endpoint_that_stays_busy_is_asked_three_times(endpoint: OpenAI
         (Fault(502), "model-unavailable", True),
         (Fault(408), "model-unavailable", True),
         (Fault(401, body=b"key-1 is wrong"), "model-denied", False),
+        (Fault(400, body=b"Bearer key-1 was not expected"), "model-request-refused", False),
         (Fault(403), "model-denied", False),
         (Fault(404, body=b'{"error": {"message": "no model poet-1"}}'), "model-request-refused", False),
         (Fault(400, body=b"\xff" * 200_000), "model-request-refused", False),
@@ -338,6 +339,7 @@ async def test_what_an_endpoint_says_for_people_is_passed_on(endpoint: OpenAISer
         (Chat(["a"] * 2 + ["x" * (1 << 20)]), "model-answer-too-long", False),
         (Chat(raw=["data: {broken"]), "model-answer-cut", True),
         (Chat(raw=["data: [1]"]), "model-answer-cut", True),
+        (Chat(raw=["data: " + "x" * (5 << 20)]), "model-answer-too-long", False),
         (Chat(raw=['data: {"error": {"message": "out of memory"}}']), "model-unavailable", True),
     ],
 )

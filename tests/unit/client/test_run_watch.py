@@ -218,9 +218,21 @@ async def test_a_watch_that_is_left_is_cancelled(steps: WorkflowServer, ignis: I
     assert len(steps.requests("WatchRun")) == 1
 
 
+async def test_who_takes_long_over_an_event_is_not_out_of_patience(steps: WorkflowServer, ignis: IgnisClient) -> None:
+    steps.watches.append((snapshot(), abort(Code.UNAVAILABLE, "restarting", SOON)))
+    steps.watches.append((events(changed(2, pb.RUN_STATE_COMPLETED)),))
+    said = []
+
+    async for each in ignis.workflows.watch_run("run-1", patience=0.2):
+        said.append(each.version)
+        await asyncio.sleep(0.3)
+
+    assert said == [1, 2]
+
+
 async def test_waiting_ends_with_the_run(steps: WorkflowServer, ignis: IgnisClient) -> None:
     steps.watches.append((snapshot(), events(progress(2)), events(changed(3, pb.RUN_STATE_COMPLETED))))
-    steps.run = pb.Run(id="run-1", state=pb.RUN_STATE_COMPLETED, version=3)
+    steps.watches.append((snapshot(pb.RUN_STATE_COMPLETED, 3),))
 
     run = await ignis.workflows.wait_run("run-1")
 
@@ -240,13 +252,12 @@ async def test_waiting_ends_at_once_where_there_is_nothing_to_wait_for(
     steps.watches.append((first, Hang()))
 
     assert (await ignis.workflows.wait_run("run-1")).version == 9
-    assert steps.requests("GetRun") == []
 
 
 async def test_waiting_ends_with_a_question(steps: WorkflowServer, ignis: IgnisClient) -> None:
     asked = pb.InputRequest(id="q", prompt="Which?")
     steps.watches.append((snapshot(), events(pb.RunEvent(version=2, input_requested=asked)), Hang()))
-    steps.run = pb.Run(id="run-1", state=pb.RUN_STATE_INPUT_REQUIRED, input_requests=[asked])
+    steps.watches.append((snapshot(version=2, input_requests=[asked]), Hang()))
 
     run = await ignis.workflows.wait_run("run-1")
 
@@ -256,15 +267,20 @@ async def test_waiting_ends_with_a_question(steps: WorkflowServer, ignis: IgnisC
 async def test_a_question_that_somebody_has_answered_is_not_waited_for(
     steps: WorkflowServer, ignis: IgnisClient
 ) -> None:
-    steps.watches.append(
-        (
-            snapshot(),
-            events(pb.RunEvent(version=2, input_requested=pb.InputRequest(id="q"))),
-            events(changed(3, pb.RUN_STATE_COMPLETED)),
-        )
-    )
-    steps.run = pb.Run(id="run-1", state=pb.RUN_STATE_WORKING)
+    asked = pb.RunEvent(version=2, input_requested=pb.InputRequest(id="q"))
+    steps.watches.append((snapshot(), events(asked), Hang()))
+    steps.watches.append((snapshot(version=3), events(changed(4, pb.RUN_STATE_COMPLETED))))
+    steps.watches.append((snapshot(pb.RUN_STATE_COMPLETED, 4),))
 
-    await ignis.workflows.wait_run("run-1")
+    assert (await ignis.workflows.wait_run("run-1")).version == 4
 
-    assert len(steps.requests("GetRun")) == 2
+
+async def test_waiting_outlives_a_server_that_restarts(steps: WorkflowServer, ignis: IgnisClient) -> None:
+    restarting = abort(Code.UNAVAILABLE, "restarting", SOON)
+    steps.watches.append((snapshot(), restarting))
+    steps.watches.append((events(changed(2, pb.RUN_STATE_COMPLETED)),))
+    steps.watches.append((restarting,))
+    steps.watches.append((restarting,))
+    steps.watches.append((snapshot(pb.RUN_STATE_COMPLETED, 2),))
+
+    assert (await ignis.workflows.wait_run("run-1")).version == 2

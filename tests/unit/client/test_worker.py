@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,9 @@ LOST_FACTS = {"step_id": "draft", "attempt": "1", "latest_attempt": "2", "worker
 LEASE_LOST = abort(Code.FAILED_PRECONDITION, "lost", reason="LEASE_LOST", metadata=LOST_FACTS)
 
 LEASE = 0.6
+
+DEEP: list[Any] = []
+DEEP.append(DEEP)
 
 
 @pytest.fixture
@@ -194,7 +197,9 @@ async def test_a_handler_that_is_cancelled_from_inside_has_failed(steps: Workflo
     assert report.failure.message == "the handler raised CancelledError"
 
 
-@pytest.mark.parametrize("output", [{"at": object()}, None, {"n": float("nan")}, {1: "x"}, {"t": "\ud800"}])
+@pytest.mark.parametrize(
+    "output", [{"at": object()}, None, {"n": float("nan")}, {1: "x"}, {"t": "\ud800"}, {"d": DEEP}]
+)
 async def test_an_output_that_is_not_json_fails_the_step_for_good(
     output: Any,  # noqa: ANN401 - what no handler should return
     steps: WorkflowServer,
@@ -270,15 +275,19 @@ async def test_progress_and_usage_go_with_heartbeats(steps: WorkflowServer, igni
         return await slow(step)
 
     steps.offer(step_message())
+    began = asyncio.get_running_loop().time()
 
     async with working(ignis.worker(handler)):
-        (first, last) = await steps.until("HeartbeatStep", 2)
+        (first,) = await steps.until("HeartbeatStep")
+        took = asyncio.get_running_loop().time() - began
         slow.let_go.set()
         await steps.until("CompleteStep")
 
     assert first.usage.output_tokens == 5
+    assert first.progress_message.startswith("99 ")
     assert len(first.progress_message) == 512
-    assert last.progress_message.startswith("99 ")
+    # Sooner, the server would not record it.
+    assert 1 < took < 3
 
 
 async def test_a_canceled_run_stops_the_handler_and_nothing_is_reported(
@@ -439,6 +448,35 @@ async def test_a_server_that_is_away_is_waited_for() -> None:
             assert not task.done()
 
 
+async def test_a_server_that_is_stopped_under_a_claim_is_waited_for() -> None:
+    """Such a server ends calls with CANCELLED, or whatever else."""
+    first, second = WorkflowServer(), WorkflowServer()
+    second.offer(step_message())
+    first.trouble["ClaimStep"].append(Hang())
+    async with serving_workflows(first):
+        ignis = IgnisClient(first.target)
+        task = asyncio.create_task(ignis.worker(done).run())
+        await first.until("ClaimStep")
+    async with serving_workflows(second, first.target):
+        await second.until("CompleteStep")
+        task.cancel()
+        await asyncio.wait({task})
+    await ignis.close()
+
+    assert task.cancelled()
+
+
+async def test_a_cancelled_call_is_no_reason_to_end(steps: WorkflowServer, ignis: IgnisClient) -> None:
+    steps.trouble["ClaimStep"].append(abort(Code.CANCELLED, "stopping"))
+    steps.trouble["CompleteStep"].append(abort(Code.CANCELLED, "stopping"))
+    steps.offer(step_message())
+
+    async with working(ignis.worker(done)):
+        await steps.until("CompleteStep", 2)
+
+    assert steps.requests("FailStep") == []
+
+
 async def test_a_full_server_is_asked_again_when_it_says(steps: WorkflowServer, ignis: IgnisClient) -> None:
     advice = RetryInfo(retry_delay=Duration(nanos=400_000_000))
     full = abort(
@@ -540,6 +578,18 @@ async def test_a_worker_that_is_cancelled_where_no_server_answers_ends_all_the_s
         assert asyncio.get_running_loop().time() - began < 3
 
 
+async def test_a_worker_that_is_cancelled_where_a_server_is_silent_ends_all_the_same(
+    steps: WorkflowServer, ignis: IgnisClient
+) -> None:
+    steps.trouble["ClaimStep"].extend([Hang(), Hang()])
+
+    async with working(ignis.worker(done)) as task:
+        await steps.until("ClaimStep")
+        began = asyncio.get_running_loop().time()
+    assert task.cancelled()
+    assert 1 < asyncio.get_running_loop().time() - began < 3
+
+
 async def test_a_worker_that_is_told_to_stop_does_what_it_has_in_hand(
     steps: WorkflowServer, ignis: IgnisClient
 ) -> None:
@@ -623,7 +673,9 @@ async def test_a_handler_is_given_all_that_was_claimed(steps: WorkflowServer, ig
     assert step.claimed.trace_context == {}
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"lease": 0}, {"wait": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"concurrency": 0}, {"lease": 0}, {"wait": 0}, {"lease": float("nan")}, {"wait": float("inf")}]
+)
 async def test_bounds_that_are_none_are_refused(wrong: dict[str, Any], ignis: IgnisClient) -> None:
     with pytest.raises(ValueError, match=r"concurrency 0|cannot be"):
         ignis.worker(done, **wrong)
@@ -641,9 +693,39 @@ def test_a_failure_has_a_code(code: str) -> None:
         StepFailed(code, retryable=False)
 
 
-@pytest.mark.parametrize("count", [-1, 1 << 63])
+class Broken(Mapping[str, JsonValue]):
+    """An output that breaks when it is read."""
+
+    def __getitem__(self, key: str) -> JsonValue:
+        raise RuntimeError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        yield "text"
+
+    def __len__(self) -> int:
+        return 1
+
+
+async def test_what_nobody_foresaw_costs_one_step_and_not_the_worker(
+    steps: WorkflowServer, ignis: IgnisClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(step: WorkerStep) -> Mapping[str, JsonValue]:
+        return Broken() if step.id == "broken" else {}
+
+    steps.offer(step_message("broken"), step_message("next"))
+
+    async with working(ignis.worker(handler)):
+        (report,) = await steps.until("CompleteStep")
+
+    assert report.lease.step_id == "next"
+    assert "step broken of run run-1 is not reported" in caplog.text
+
+
+@pytest.mark.parametrize("count", [-1, 1 << 63, 1.5])
 async def test_counts_that_cannot_be_sent_are_refused_where_they_are_set(
-    count: int, steps: WorkflowServer, ignis: IgnisClient
+    count: Any,  # noqa: ANN401 - what no handler should count
+    steps: WorkflowServer,
+    ignis: IgnisClient,
 ) -> None:
     async def handler(step: WorkerStep) -> Mapping[str, JsonValue]:
         with pytest.raises(ValueError, match="63 bits"):

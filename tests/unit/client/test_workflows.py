@@ -314,8 +314,29 @@ async def test_inputs_that_nest_without_end_are_refused_here(ignis: IgnisClient)
     endless: list[Any] = []
     endless.append(endless)
 
-    with pytest.raises(ValueError, match="deeper than 64 levels"):
+    with pytest.raises(ValueError, match="deeper than 28 levels"):
         await ignis.workflows.start_run("release", inputs={"a": endless})
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner]])
+async def test_an_output_that_is_as_deep_as_may_be_can_be_sent_and_read_wherever_it_is_found(
+    wrap: Callable[[Any], Any], server: ScriptedServer, ignis: IgnisClient
+) -> None:
+    """Protobuf reads 100 levels: an output that only its own report can hold would stop the run that needs it."""
+    deep: Any = "x"
+    for _ in range(27):
+        deep = wrap(deep)
+    server.script(pb.CompleteStepResponse())
+
+    await ignis.workflows.complete_step(LEASE, {"a": deep})
+
+    claimed = pb.ClaimedStep()
+    each = claimed.inputs.fields["steps"].struct_value.fields["draft"].list_value.values.add()
+    each.struct_value.CopyFrom(server.requests[0].output)
+    server.script(pb.ClaimStepResponse.FromString(pb.ClaimStepResponse(claimed=claimed).SerializeToString()))
+    step = await ignis.workflows.claim_step("w-1")
+    assert isinstance(step, ClaimedStep)
+    assert step.inputs == {"steps": {"draft": [{"a": deep}]}}
 
 
 async def test_a_workflow_that_is_not_there(server: ScriptedServer, ignis: IgnisClient) -> None:
