@@ -225,8 +225,8 @@ async def test_a_hundred_idle_workers_ask_the_journal_once_for_a_bell(replica: R
     found = await asyncio.gather(*waiting)
 
     assert sum(each is not None for each in found) == 1
-    # One look finds the step, and a second that there is no other.
-    assert asked - before == 2
+    # One look finds the step for all; at most one more says that there is no other.
+    assert 1 <= asked - before <= 2
 
 
 async def test_a_step_whose_agent_is_gone_fails_and_says_so(replica: Replica) -> None:

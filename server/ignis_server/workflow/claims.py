@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from ignis_server.errors import IgnisError, StoreUnavailable, TooManyWaiters
 from ignis_server.workflow.agent_bundles import AgentBundle, AgentBundles, Wish
 from ignis_server.workflow.commands import ClaimStep, FailStep
 from ignis_server.workflow.journal import ClaimableStep, Offer
+from ignis_server.workflow.offers import Offers
 from ignis_server.workflow.run import Run, Step, Working
 from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.state_machine import Claimed, StepInputs, step_inputs
@@ -19,11 +18,6 @@ from ignis_server.workflow.wakeups import Bell
 from ignis_server.workflow.words import Failure
 
 __all__ = ["ClaimedStep", "Claims", "ClaimsLimits", "StepWanted"]
-
-# Long enough to claim what is offered, and short for whoever comes next where the offer is dropped.
-OFFER_HELD: Final = timedelta(seconds=5)
-# Different offers of workers of which it is remembered that there was nothing for them.
-MAX_OFFERS_KNOWN: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +76,7 @@ class Claims:
         self._closing = closing
         self._limits = limits
         self._waiting = 0
-        # One worker at a time looks: of a thousand that hear the same bell, the first says whether the others need to.
-        self._turn = asyncio.Lock()
-        self._nothing: OrderedDict[Offer, float] = OrderedDict()
+        self._offers = Offers(store.journal)
 
     async def claim(self, wanted: StepWanted) -> ClaimedStep | None:
         """Return a step; None where none became ready in time, or the server closes.
@@ -121,24 +113,10 @@ class Claims:
                 return None
 
     async def _look(self, wanted: StepWanted, since: float) -> ClaimedStep | None:
-        while offered := await self._offered(wanted.offer, since):
+        while offered := await self._offers.step_for(wanted.offer, since):
             if claimed := await self._take(wanted, offered):
                 return claimed
         return None
-
-    async def _offered(self, offer: Offer, since: float) -> ClaimableStep | None:
-        """Return a step that nobody else is offered; none where somebody found none since a moment."""
-        async with self._turn:
-            if self._nothing.get(offer, 0.0) >= since:
-                return None
-            looked_at = time.monotonic()
-            if offered := await self._journal.offered(offer, limit=1, hold=OFFER_HELD):
-                return offered[0]
-            self._nothing[offer] = looked_at
-            self._nothing.move_to_end(offer)
-            if len(self._nothing) > MAX_OFFERS_KNOWN:
-                self._nothing.popitem(last=False)
-            return None
 
     async def _take(self, wanted: StepWanted, offered: ClaimableStep) -> ClaimedStep | None:
         """Claim a step; None where somebody was faster, or where nobody can do it."""

@@ -73,12 +73,17 @@ class Runs:
             RequestIdReused: Something else was asked under the same id.
             StoreUnavailable: It is not known to have begun; the same request may be sent again.
         """
-        before = await self._journal.answered(command.command_id)
-        if before is None:
+        request_id = command.command_id
+        try:
             unstarted = Unstarted(new_run_id(), self._definitions.find(reference))
             decision = decide(unstarted, command, await self._journal.now())
-            request = Request(command.command_id, digest, _answer(decision.run))
-            before = await self._journal.start(decision, Beside(request))
+        except IgnisError:
+            # What could be started once may be gone by now, and a repetition is answered all the same.
+            before = await self._journal.answered(request_id)
+            if before is None:
+                raise
+        else:
+            before = await self._journal.start(decision, Beside(Request(request_id, digest, _answer(decision.run))))
             if before is None:
                 self._written(unstarted, decision)
                 return decision.run
@@ -92,15 +97,25 @@ class Runs:
             RequestIdReused: Something else was asked under the same id.
             IgnisError: As for `decide`.
         """
-        before = await self._journal.answered(request_id)
-        if before is None:
+        refusal: IgnisError | None = None
+        outcome: Decision | Answered | None = None
+        try:
             outcome = await self._say(run_id, command, Request(request_id, digest))
-            if isinstance(outcome, Decision):
-                return outcome.run
-            before = outcome
-        if before.run_id != run_id:
-            raise RequestIdReused(request_id)
-        return await self._as_answered(before, digest)
+        except StoreUnavailable:
+            raise
+        except IgnisError as error:
+            refusal = error
+        if isinstance(outcome, Decision) and outcome.events:
+            return outcome.run
+        # It comes to nothing, or is refused: for the first time, or because it has come to something before.
+        before = outcome if isinstance(outcome, Answered) else await self._journal.answered(request_id)
+        if before is not None:
+            if before.run_id != run_id:
+                raise RequestIdReused(request_id)
+            return await self._as_answered(before, digest)
+        if refusal is not None:
+            raise refusal
+        return cast("Decision", outcome).run
 
     async def cancel(self, run_id: str, command: CancelRun, digest: str) -> Run:
         """End a run, and return it; one that has ended is returned as it is."""

@@ -24,6 +24,8 @@ from ignis_server.workflow.model import Definition
 from ignis_server.workflow.plan import Plan
 from ignis_server.workflow.sql import reading, writing
 from ignis_server.workflow.sql.database import Database
+from ignis_server.workflow.sql.holds import Holds
+from ignis_server.workflow.sql.local_offers import claimable
 from ignis_server.workflow.sql.retention import remove_old
 from ignis_server.workflow.state_machine import Decision
 from ignis_server.workflow.wakeups import Wakeups, word_of
@@ -43,6 +45,7 @@ class SqlJournal:
         self._wakeups = wakeups
         self._retention = retention
         self._known: dict[str, datetime] = {}
+        self._holds = Holds()
 
     async def now(self) -> datetime:
         """Return the database's time."""
@@ -72,6 +75,7 @@ class SqlJournal:
         entry = writing.Entry(decision, changes_of(decision), beside, now, self._retention)
         before = await self._database.write(partial(writing.append, entry=entry))
         if before is None:
+            self._holds.let_go(entry.changes.summary.id, entry.changes.touched)
             self._wakeups.ring(word_of(entry.changes))
         return before
 
@@ -96,7 +100,9 @@ class SqlJournal:
     async def offered(self, offer: Offer, *, limit: int, hold: timedelta) -> tuple[ClaimableStep, ...]:
         """Return steps that a worker may claim."""
         now = await self._database.now()
-        return await self._database.write(partial(reading.offered, offer=offer, limit=limit, hold=hold, now=now))
+        if self._database.is_shared:
+            return await self._database.write(partial(reading.offered, offer=offer, limit=limit, hold=hold, now=now))
+        return await self._offered_here(offer, limit, now, until=now + hold)
 
     async def lease_of(self, claim_id: str) -> Lease | None:
         """Return the lease that a claim got."""
@@ -119,6 +125,18 @@ class SqlJournal:
         """Remove what is past its retention."""
         now = await self._database.now()
         return await self._database.write(partial(remove_old, retention=retention, limit=limit, now=now))
+
+    async def _offered_here(
+        self, offer: Offer, limit: int, now: datetime, *, until: datetime
+    ) -> tuple[ClaimableStep, ...]:
+        """Offer steps that nobody else in this process is offered: a read, and no commit for the disk to wait for."""
+        self._holds.expire(now)
+        while True:
+            looked_at = limit + len(self._holds)
+            found = await self._database.read(partial(claimable, offer=offer, limit=looked_at))
+            # Who was faster meanwhile has held some: there may be more behind what was looked at.
+            if (taken := self._holds.take(found, limit, until, now)) or len(found) < looked_at:
+                return tuple(taken)
 
     def _know(self, plan: Plan, now: datetime) -> None:
         if len(self._known) >= MAX_DEFINITIONS_KNOWN:

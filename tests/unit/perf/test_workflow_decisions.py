@@ -2,7 +2,7 @@
 
 from ignis_server.workflow.run import Held
 from ignis_server.workflow.words import RunState
-from perf.workflow_decisions import chain, decisions, measure
+from perf.workflow.decisions import chain, decisions, measure
 
 
 def test_a_run_is_driven_to_its_end_step_by_step() -> None:

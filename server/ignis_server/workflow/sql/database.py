@@ -12,7 +12,13 @@ T = TypeVar("T")
 
 
 class Database(Protocol):
-    """Carries out work on a connection. What the work raises undoes all of it; faults of the database are StoreUnavailable."""
+    """Carries out work on a connection. What the work raises undoes all of it; faults of the database are StoreUnavailable.
+
+    Attributes:
+        is_shared: Whether several processes hand out steps from it.
+    """
+
+    is_shared: bool
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Carry out work that only reads, on a state of the database that was committed."""

@@ -28,6 +28,8 @@ TIME_KEPT_SECONDS = 10.0
 class PostgresDatabase:
     """A pool of connections. Its time is the server's, asked for every ten seconds and carried on by the stopwatch between."""
 
+    is_shared = True
+
     def __init__(self, url: str, *, clock: Clock) -> None:
         self._clock = clock
         self._asked_at = -TIME_KEPT_SECONDS

@@ -47,11 +47,15 @@ class _Piece:
 class SqliteDatabase:
     """A file. Its time is the machine's: whoever shares the file shares the clock."""
 
+    is_shared = False
+
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
         self._engine = _engine(path)
         self._readers = ThreadPoolExecutor(READERS, "journal-reader")
         self._waiting: queue.Queue[_Piece | None] = queue.Queue()
+        self._of_reader = threading.local()
+        self._opened: list[Connection] = []
         # The writer's own.
         self._connection: Connection | None = None
         self._writer = threading.Thread(target=self._write_all, name="journal-writer", daemon=True)
@@ -84,12 +88,22 @@ class SqliteDatabase:
         self._waiting.put(None)
         await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()
+        for connection in self._opened:
+            connection.close()
         self._engine.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        # A connection for each reader: getting one out of a pool costs five times what most reads do.
+        connection: Connection | None = getattr(self._of_reader, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._of_reader.connection = self._engine.connect()
+            self._opened.append(connection)
+        driver = _driver_of(connection)
+        driver.execute("BEGIN")
+        try:
             return work(connection)
+        finally:
+            driver.execute("ROLLBACK")
 
     def _close(self) -> None:
         """Give the writer's connection back, and undo what was not committed."""
@@ -146,7 +160,7 @@ class SqliteDatabase:
 
 def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException | None]:
     # Past SQLAlchemy, whose part in these would cost more than SQLite's.
-    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver = _driver_of(connection)
     driver.execute("SAVEPOINT piece")
     try:
         outcome = piece.work(connection)
@@ -160,6 +174,10 @@ def _attempt(connection: Connection, piece: _Piece) -> tuple[Any, BaseException 
         return None, error
     driver.execute("RELEASE piece")
     return outcome, None
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def _engine(path: Path) -> Engine:

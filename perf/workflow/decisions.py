@@ -1,4 +1,4 @@
-"""`python -m perf.workflow_decisions`: what a decision of the state machine costs, and what a run weighs.
+"""`python -m perf.workflow.decisions`: what a decision of the state machine costs, and what a run weighs.
 
 Nothing is written anywhere: this is the part of a step's time that is ours, whatever the journal adds to it.
 """
