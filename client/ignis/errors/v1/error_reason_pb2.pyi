@@ -117,6 +117,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_DEFINITION_INVALID: _ErrorReason.ValueType  # 41
     """The workflow has an error that keeps it from running: a cycle, an unknown agent, a lost step.
+    This release does not answer it.
 
     Code: INVALID_ARGUMENT.
     Example: {"definition": "release", "line": "14", "problem": "step \\"ship\\" needs itself"}
@@ -160,6 +161,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOO_MANY_RUNS: _ErrorReason.ValueType  # 48
     """As many runs are open as the server allows.
+    This release does not answer it.
 
     Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
     Example: {"limit": "100000", "retry_seconds": "60"}
@@ -178,12 +180,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_RESUME_TOKEN_TOO_OLD: _ErrorReason.ValueType  # 51
     """The events after the resume token are no longer kept: begin with a snapshot.
+    This release does not answer it.
 
     Code: OUT_OF_RANGE.
     Example: {"version": "12", "oldest_version": "480"}
     """
     ERROR_REASON_WATCHER_TOO_SLOW: _ErrorReason.ValueType  # 52
     """The watcher did not read, and its queue is full: resume from its last token.
+    This release does not answer it.
 
     Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
     Example: {"limit": "4096", "retry_seconds": "1"}
@@ -334,6 +338,7 @@ Example: {"definition": "greenfeld", "nearest": "greenfield-service"}
 """
 ERROR_REASON_DEFINITION_INVALID: ErrorReason.ValueType  # 41
 """The workflow has an error that keeps it from running: a cycle, an unknown agent, a lost step.
+This release does not answer it.
 
 Code: INVALID_ARGUMENT.
 Example: {"definition": "release", "line": "14", "problem": "step \\"ship\\" needs itself"}
@@ -377,6 +382,7 @@ Example: {"name": "report.md", "size_bytes": "2097152", "limit_bytes": "1048576"
 """
 ERROR_REASON_TOO_MANY_RUNS: ErrorReason.ValueType  # 48
 """As many runs are open as the server allows.
+This release does not answer it.
 
 Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
 Example: {"limit": "100000", "retry_seconds": "60"}
@@ -395,12 +401,14 @@ Example: {"run_id": "0192f0c1-7a3e-7c55-9b1e-3f3f6f1d2a10"}
 """
 ERROR_REASON_RESUME_TOKEN_TOO_OLD: ErrorReason.ValueType  # 51
 """The events after the resume token are no longer kept: begin with a snapshot.
+This release does not answer it.
 
 Code: OUT_OF_RANGE.
 Example: {"version": "12", "oldest_version": "480"}
 """
 ERROR_REASON_WATCHER_TOO_SLOW: ErrorReason.ValueType  # 52
 """The watcher did not read, and its queue is full: resume from its last token.
+This release does not answer it.
 
 Code: RESOURCE_EXHAUSTED, with google.rpc.RetryInfo.
 Example: {"limit": "4096", "retry_seconds": "1"}

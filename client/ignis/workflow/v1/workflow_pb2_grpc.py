@@ -37,6 +37,9 @@ class WorkflowServiceStub(object):
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
 
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
+
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
     content it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -127,6 +130,9 @@ class WorkflowServiceServicer(object):
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
 
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
+
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
     content it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -153,8 +159,7 @@ class WorkflowServiceServicer(object):
     def StartRun(self, request, context):
         """StartRun begins a run and returns as soon as its start is durable.
 
-        Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED, DEFINITION_INVALID),
-        NOT_FOUND (DEFINITION_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_RUNS).
+        Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED), NOT_FOUND (DEFINITION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -259,7 +264,7 @@ class WorkflowServiceServicer(object):
         happened for 15 seconds. After a disconnect, send the last `resume_token`, to any replica.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST, RESUME_TOKEN_INVALID), NOT_FOUND (RUN_NOT_FOUND),
-        OUT_OF_RANGE (RESUME_TOKEN_TOO_OLD), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS, WATCHER_TOO_SLOW).
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,6 +357,9 @@ class WorkflowService(object):
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
+
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other

@@ -38,6 +38,9 @@ class WorkflowServiceStub:
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
 
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
+
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
     content it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
@@ -60,8 +63,7 @@ class WorkflowServiceStub:
     StartRun: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.StartRunRequest, _workflow_pb2.StartRunResponse]
     """StartRun begins a run and returns as soon as its start is durable.
 
-    Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED, DEFINITION_INVALID),
-    NOT_FOUND (DEFINITION_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_RUNS).
+    Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED), NOT_FOUND (DEFINITION_NOT_FOUND).
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_workflow_pb2.GetRunRequest, _workflow_pb2.GetRunResponse]
     """GetRun returns the present state of a run and its steps.
@@ -126,7 +128,7 @@ class WorkflowServiceStub:
     happened for 15 seconds. After a disconnect, send the last `resume_token`, to any replica.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, RESUME_TOKEN_INVALID), NOT_FOUND (RUN_NOT_FOUND),
-    OUT_OF_RANGE (RESUME_TOKEN_TOO_OLD), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS, WATCHER_TOO_SLOW).
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
     """
 
 @_typing.type_check_only
@@ -141,6 +143,9 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
+
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -161,8 +166,7 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     StartRun: _aio.UnaryUnaryMultiCallable[_workflow_pb2.StartRunRequest, _workflow_pb2.StartRunResponse]  # type: ignore[assignment]
     """StartRun begins a run and returns as soon as its start is durable.
 
-    Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED, DEFINITION_INVALID),
-    NOT_FOUND (DEFINITION_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_RUNS).
+    Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED), NOT_FOUND (DEFINITION_NOT_FOUND).
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_workflow_pb2.GetRunRequest, _workflow_pb2.GetRunResponse]  # type: ignore[assignment]
     """GetRun returns the present state of a run and its steps.
@@ -227,7 +231,7 @@ class WorkflowServiceAsyncStub(WorkflowServiceStub):
     happened for 15 seconds. After a disconnect, send the last `resume_token`, to any replica.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST, RESUME_TOKEN_INVALID), NOT_FOUND (RUN_NOT_FOUND),
-    OUT_OF_RANGE (RESUME_TOKEN_TOO_OLD), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS, WATCHER_TOO_SLOW).
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
     """
 
 class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -241,6 +245,9 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     ignis.errors.v1.ErrorReason. Every RPC may answer UNAVAILABLE (STORE_UNAVAILABLE) with
     google.rpc.RetryInfo while the database is out of reach; nothing is half done then, and the same
     request may be sent again.
+
+    Values that callers give (inputs, outputs, answers) may nest up to 24 levels: Protobuf reads a hundred
+    messages within each other, and a value is wrapped in several of them.
 
     Mutations take a `request_id`, a UUID that the caller makes: a repetition with the same id and the
     same content within 24 hours gets the first answer again and has no second effect; with other
@@ -277,8 +284,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_workflow_pb2.StartRunResponse, _abc.Awaitable[_workflow_pb2.StartRunResponse]]:
         """StartRun begins a run and returns as soon as its start is durable.
 
-        Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED, DEFINITION_INVALID),
-        NOT_FOUND (DEFINITION_NOT_FOUND), RESOURCE_EXHAUSTED (TOO_MANY_RUNS).
+        Errors: INVALID_ARGUMENT (INVALID_REQUEST, REQUEST_ID_REUSED), NOT_FOUND (DEFINITION_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
@@ -403,7 +409,7 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         happened for 15 seconds. After a disconnect, send the last `resume_token`, to any replica.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST, RESUME_TOKEN_INVALID), NOT_FOUND (RUN_NOT_FOUND),
-        OUT_OF_RANGE (RESUME_TOKEN_TOO_OLD), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS, WATCHER_TOO_SLOW).
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
         """
 
 def add_WorkflowServiceServicer_to_server(servicer: WorkflowServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
