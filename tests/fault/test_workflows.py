@@ -6,10 +6,10 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import grpc
@@ -17,12 +17,10 @@ import pytest
 
 from ignis.workflow.v1 import workflow_pb2 as pb
 from support.postgres import new_database
-from support.workflow_callers import ENDED, resolve, stub_of
+from support.workflow_callers import ENDED, answered, resolve, stub_of, watched
 
 if TYPE_CHECKING:
     from ignis.workflow.v1.workflow_pb2_grpc import WorkflowServiceAsyncStub
-
-T = TypeVar("T")
 
 TESTS = Path(__file__).parents[1]
 
@@ -45,7 +43,6 @@ steps:
 """
 # A start, for each of three steps an offer, a claim and a completion, and an approval.
 WRITES = range(1, 12)
-RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED}
 
 
 class Killed:
@@ -105,17 +102,6 @@ async def killed(folder: Path, url: str, *killing: str) -> AsyncIterator[tuple[K
         await server.end()
 
 
-async def answered(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until a server answers, as a client does: the same request again."""
-    while True:
-        try:
-            return await call()
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in RETRIED:
-                raise
-            await asyncio.sleep(0.05)
-
-
 async def done(service: "WorkflowServiceAsyncStub", run_id: str, effects: Counter[str], worker: str = "w") -> pb.Run:
     """Do what a run asks for until it has ended; each attempt that is done is counted."""
     while True:
@@ -140,27 +126,6 @@ async def resolved(service: "WorkflowServiceAsyncStub", run: pb.Run, asked: pb.I
     # What is asked may have been answered by the call that was cut off.
     with suppress(grpc.aio.AioRpcError):
         await answered(lambda: resolve(service, run, asked))
-
-
-async def watched(service: "WorkflowServiceAsyncStub", run_id: str) -> list[int]:
-    """Return the versions of all events that a watcher sees who comes back after each disconnect."""
-    versions: list[int] = []
-    token = ""
-    while True:
-        try:
-            async for response in service.WatchRun(pb.WatchRunRequest(run_id=run_id, resume_token=token)):
-                token = response.resume_token
-                if response.HasField("snapshot"):
-                    versions += range(1, response.snapshot.version + 1)
-                versions += [event.version for event in response.events.events]
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in RETRIED:
-                raise
-            await asyncio.sleep(0.05)
-        else:
-            run = (await answered(lambda: service.GetRun(pb.GetRunRequest(run_id=run_id)))).run
-            if run.state in ENDED and versions and versions[-1] == run.version:
-                return versions
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """Callers of WorkflowService: who starts runs, who does their steps, and who answers what they ask."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import grpc
 from google.protobuf.struct_pb2 import Value
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
 
 from ignis.workflow.v1 import workflow_pb2 as pb
 from ignis.workflow.v1.workflow_pb2_grpc import WorkflowServiceStub
@@ -17,9 +20,24 @@ if TYPE_CHECKING:
     # Only the stubs of types have it.
     from ignis.workflow.v1.workflow_pb2_grpc import WorkflowServiceAsyncStub
 
-__all__ = ["ENDED", "claim", "complete", "done", "resolve", "served", "start", "stub_of"]
+__all__ = [
+    "ENDED",
+    "answered",
+    "claim",
+    "complete",
+    "done",
+    "refusal",
+    "resolve",
+    "served",
+    "start",
+    "stub_of",
+    "watched",
+]
+
+T = TypeVar("T")
 
 ENDED = {pb.RUN_STATE_COMPLETED, pb.RUN_STATE_FAILED, pb.RUN_STATE_CANCELED}
+RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED}
 
 
 def stub_of(channel: grpc.aio.Channel) -> "WorkflowServiceAsyncStub":
@@ -78,3 +96,50 @@ async def done(service: "WorkflowServiceAsyncStub", run_id: str) -> pb.Run:
         elif claimed := await claim(service, run_id=run_id):
             await complete(service, claimed)
     return run
+
+
+async def answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Call until a server answers, as a client does: the same request again."""
+    while True:
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in RETRIED:
+                raise
+            await asyncio.sleep(0.05)
+
+
+async def watched(service: "WorkflowServiceAsyncStub", run_id: str) -> list[int]:
+    """Return the versions of all events that a watcher sees who comes back after each disconnect."""
+    versions: list[int] = []
+    token = ""
+    while True:
+        try:
+            async for response in service.WatchRun(pb.WatchRunRequest(run_id=run_id, resume_token=token)):
+                token = response.resume_token
+                if response.HasField("snapshot"):
+                    versions += range(1, response.snapshot.version + 1)
+                versions += [event.version for event in response.events.events]
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in RETRIED:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            run = (await answered(lambda: service.GetRun(pb.GetRunRequest(run_id=run_id)))).run
+            if run.state in ENDED and versions and versions[-1] == run.version:
+                return versions
+
+
+async def refusal(call: Awaitable[object]) -> tuple[str, str, bool]:
+    """Return how a call fails: its code, its reason, and whether it says when to come again."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        packed = next(value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin")
+        assert isinstance(packed, bytes)
+        info, advice = ErrorInfo(), RetryInfo()
+        details = Status.FromString(packed).details
+        assert details[0].Unpack(info)
+        has_advice = any(detail.Unpack(advice) for detail in details)
+        return error.code().name, info.reason, has_advice and advice.retry_delay.ToTimedelta().total_seconds() > 0
+    raise AssertionError("it was answered")

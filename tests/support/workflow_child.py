@@ -9,30 +9,11 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ignis.workflow.v1 import workflow_pb2, workflow_pb2_grpc
-from ignis_server.clock import SystemClock
-from ignis_server.rpc.server import ServerLimits, Service, serving
-from ignis_server.signals import NoSignals
-from ignis_server.workflow.agent_directory import Reference, UnknownAgent
-from ignis_server.workflow.journal import Retention
-from ignis_server.workflow.running import StepAgents, Surroundings, WorkflowSettings, workflows
 from ignis_server.workflow.sql_journal import SqlJournal
-from support.running_workflows import Bundles
-
-NAME = workflow_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name
-
-
-class Nobody:
-    """Knows no agents, which no step here asks for."""
-
-    def look_up(self, reference: str, *, near: str) -> Reference:  # noqa: ARG002 - as the port has it
-        """Say so."""
-        return UnknownAgent()
+from support.workflow_server import workflow_server
 
 
 def kill_at(number: int, moment: str) -> None:
@@ -59,16 +40,8 @@ def kill_at(number: int, moment: str) -> None:
 
 async def serve(port: int, folder: Path, url: str) -> None:
     """Serve until killed."""
-    closing = asyncio.Event()
-    settings = WorkflowSettings((folder,), url, Retention(timedelta(days=1)))
-    async with workflows(
-        settings, StepAgents(Nobody(), Bundles()), Surroundings(SystemClock(), NoSignals(), closing)
-    ) as service:
-        add = partial(workflow_pb2_grpc.add_WorkflowServiceServicer_to_server, service)
-        async with serving(
-            f"127.0.0.1:{port}", services=(Service(NAME, add),), interceptors=(), limits=ServerLimits(), closing=closing
-        ):
-            await asyncio.Event().wait()
+    async with workflow_server(folder, url, port=port):
+        await asyncio.Event().wait()
 
 
 def main() -> None:

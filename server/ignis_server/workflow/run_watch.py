@@ -1,10 +1,12 @@
 """Watching a run: its present state, then every event after it in order, until the event that ends it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias, cast
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from ignis_server.errors import ResumeTokenInvalid
 from ignis_server.workflow.events import Recorded
@@ -58,6 +60,13 @@ class Beat:
 Seen: TypeAlias = Run | Changes | Beat
 
 
+class _Reading(NamedTuple):
+    """A reading of the journal that watchers share, and when it began, by `time.monotonic`."""
+
+    began_at: float
+    task: asyncio.Task[tuple[Recorded, ...]]
+
+
 class RunWatch:
     """Lets callers follow runs. It holds nothing for a watcher but the run that it has seen: a slow one reads later."""
 
@@ -68,7 +77,7 @@ class RunWatch:
         self._closing = closing
         self._pace = pace
         # Watchers of one run that wait for the same event read it once.
-        self._readings: dict[tuple[str, int], asyncio.Task[tuple[Recorded, ...]]] = {}
+        self._readings: dict[tuple[str, int], _Reading] = {}
 
     async def watch(self, run_id: str, after: int | None) -> AsyncGenerator[Seen]:
         """Yield a run and then what happens to it, until it has ended or the server closes.
@@ -92,7 +101,7 @@ class RunWatch:
             loop = asyncio.get_running_loop()
             said_at = loop.time()
             while not run.state.is_terminal and not self._closing.is_set():
-                recorded = await self._read(run_id, run.version)
+                recorded = await self._read(run_id, run.version, bell.rung_at)
                 if recorded:
                     changes = _changes(run, recorded)
                     run = changes.changes[-1].after
@@ -106,15 +115,27 @@ class RunWatch:
                     continue
                 await bell.wait(min(self._pace.poll, self._pace.heartbeat - quiet))
 
-    async def _read(self, run_id: str, version: int) -> tuple[Recorded, ...]:
+    async def _read(self, run_id: str, version: int, since: float) -> tuple[Recorded, ...]:
+        """Return what came after a version, by a reading that began no earlier than a moment."""
         key = (run_id, version)
         reading = self._readings.get(key)
-        if reading is None:
-            reading = asyncio.create_task(self._journal.events(run_id, after=version, limit=EVENTS_AT_ONCE))
+        # One that began before the bell may have missed what it rang for, and the bell does not ring again.
+        if reading is None or reading.began_at < since:
+            began_at = time.monotonic()
+            events = self._journal.events(run_id, after=version, limit=EVENTS_AT_ONCE)
+            reading = _Reading(began_at, asyncio.create_task(events, name=f"watch-read-{run_id}"))
             self._readings[key] = reading
-            reading.add_done_callback(lambda _: self._readings.pop(key, None))
+            reading.task.add_done_callback(partial(self._read_out, key))
         # One watcher that goes away does not take the others' reading along.
-        return await asyncio.shield(reading)
+        return await asyncio.shield(reading.task)
+
+    def _read_out(self, key: tuple[str, int], task: asyncio.Task[tuple[Recorded, ...]]) -> None:
+        reading = self._readings.get(key)
+        if reading is not None and reading.task is task:
+            del self._readings[key]
+        if not task.cancelled():
+            # Where all watchers have gone away nobody else takes note of its error.
+            task.exception()
 
 
 def _changes(run: Run, recorded: tuple[Recorded, ...]) -> Changes:

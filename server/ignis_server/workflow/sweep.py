@@ -20,6 +20,8 @@ __all__ = ["SweepPace", "Sweeper"]
 RUNS_AT_ONCE: Final = 100
 DUE_HELD: Final = timedelta(seconds=10)
 REMOVED_AT_ONCE: Final = 500
+# What is due and held by another replica is still the next deadline: without a pause it would be asked for all the time.
+LEAST_PAUSE: Final = timedelta(milliseconds=100)
 
 log = structlog.get_logger()
 
@@ -99,5 +101,5 @@ class Sweeper:
         deadline = await self._journal.next_deadline()
         pause = self._pace.poll
         if deadline is not None:
-            pause = max(timedelta(), min(pause, deadline - await self._journal.now()))
+            pause = max(LEAST_PAUSE, min(pause, deadline - await self._journal.now()))
         await bell.wait(pause)
