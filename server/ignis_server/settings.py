@@ -14,7 +14,7 @@ from ignis_server.telemetry.delivery.environment import Destinations, destinatio
 from ignis_server.telemetry.outbox.settings import BoundPolicy, Durability
 from ignis_server.workflow.store_url import check_store_url
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "read_secret"]
 
 SECRETS = frozenset({"database_url", "redis_url"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -214,6 +214,11 @@ class Settings(BaseSettings):
                 "listen on 127.0.0.1, or say --insecure (IGNIS_INSECURE=true) behind a mesh that authenticates"
             )
             raise SettingsInvalid((mistake,))
+
+
+def read_secret(name: str) -> str:
+    """Return what an environment variable holds that somebody names, such as the key of a model's endpoint; empty: nothing."""
+    return os.environ.get(name, "")
 
 
 def _mistake(error: ErrorDetails) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Ended", "Serving", "ignis_program", "run_ignis", "serving_ignis"]
+__all__ = ["Ended", "Running", "Serving", "ignis_program", "run_ignis", "serving_ignis", "starting_ignis"]
 
 TIMEOUT_SECONDS = 60
 
@@ -22,6 +22,29 @@ class Ended:
     status: int
     output: str
     complaints: str
+
+
+@dataclass(slots=True)
+class Running:
+    """A process of a command that goes on until it is told to stop."""
+
+    process: asyncio.subprocess.Process
+    _read: str = ""
+
+    async def line_with(self, text: str) -> str:
+        """Return the next line of its output that holds a text."""
+        assert self.process.stdout
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            async for line in self.process.stdout:
+                self._read += line.decode()
+                if text in line.decode():
+                    return line.decode()
+        raise AssertionError(f"the program ended before it printed {text!r}: {self._read}")
+
+    async def ended(self) -> Ended:
+        """Wait for its end, and return all that it printed."""
+        ended = await _ended(self.process)
+        return Ended(ended.status, self._read + ended.output, ended.complaints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +71,18 @@ async def run_ignis(*arguments: str | Path, **environment: str) -> Ended:
 
 
 @asynccontextmanager
+async def starting_ignis(*arguments: str | Path, **environment: str) -> AsyncIterator[Running]:
+    """Run a command of the program until it ends or the block does."""
+    process = await _started(*arguments, **environment)
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@asynccontextmanager
 async def serving_ignis(*arguments: str | Path, **environment: str) -> AsyncIterator[Serving]:
     """Run `ignis serve` on a free port until the block ends."""
     process = await _started("serve", "--listen", "127.0.0.1:0", *arguments, **environment)
@@ -64,6 +99,8 @@ async def _started(*arguments: str | Path, **environment: str) -> asyncio.subpro
         ignis_program(),
         *arguments,
         env={"PATH": os.defpath, "COLUMNS": "160", "IGNIS_CACHE_DIR": ""} | environment,
+        # Whoever runs the tests at a terminal is not to be asked what a run asks.
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

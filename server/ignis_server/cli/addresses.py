@@ -2,7 +2,9 @@
 
 import typer
 
-__all__ = ["checked_address"]
+__all__ = ["DEFAULT_SERVER", "checked_address"]
+
+DEFAULT_SERVER = "127.0.0.1:50051"
 
 MAX_PORT = 65_535
 

@@ -8,7 +8,7 @@ import typer
 
 from ignis_client import IgnisError as CallError
 from ignis_client.errors import Unavailable
-from ignis_server.cli import catalog, demo, health, load, serve, signals, sink, status, workflow
+from ignis_server.cli import catalog, demo, health, load, run, runs, serve, signals, sink, status, worker, workflow
 from ignis_server.errors import IgnisError, SettingsInvalid
 
 __all__ = ["main"]
@@ -41,6 +41,9 @@ def options(
 
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(workflow.app, name="workflow")
+app.command()(run.run)
+app.add_typer(runs.app, name="runs")
+app.add_typer(worker.app, name="worker")
 app.command()(serve.serve)
 app.command()(load.load)
 app.command()(health.health)
