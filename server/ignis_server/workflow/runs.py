@@ -95,9 +95,15 @@ class Runs:
         before = await self._journal.answered(request_id)
         if before is None:
             outcome = await self._say(run_id, command, Request(request_id, digest))
-            if isinstance(outcome, Decision):
+            if isinstance(outcome, Answered):
+                before = outcome
+            elif outcome.events:
                 return outcome.run
-            before = outcome
+            else:
+                # Nothing was left to do: maybe because the same request was answered in between, and the run has gone on.
+                before = await self._journal.answered(request_id)
+                if before is None:
+                    return outcome.run
         if before.run_id != run_id:
             raise RequestIdReused(request_id)
         return await self._as_answered(before, digest)
