@@ -1,21 +1,19 @@
-"""Servers of workflows whose database goes away, is locked, is full, or has another time than they have."""
+"""Servers of workflows whose database goes away, is locked, or is full."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from ignis.workflow.v1 import workflow_pb2 as pb
-from ignis_server.clock import SystemClock
 from support.limits import file_size_limit
-from support.postgres import Postgres, new_database, postgres
+from support.postgres import Postgres, postgres
 from support.workflow_callers import answered, claim, complete, done, refusal, watched
 from support.workflow_server import workflow_service
 
@@ -32,7 +30,6 @@ GONE = ("UNAVAILABLE", "STORE_UNAVAILABLE", True)
 # More than the files have before, and less than what is to be written.
 ROOM_BYTES = 500_000
 LEASE_SECONDS = 5
-SKEW = timedelta(seconds=30)
 
 LOCKER = """
 import sqlite3, sys
@@ -41,17 +38,6 @@ connection.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()
 """
-
-
-class SkewedClock(SystemClock):
-    """The clock of a machine on which it was set wrongly."""
-
-    def __init__(self, skew: timedelta) -> None:
-        self._skew = skew
-
-    def now(self) -> datetime:
-        """Return a wrong moment."""
-        return super().now() + self._skew
 
 
 @pytest.fixture
@@ -218,45 +204,3 @@ async def test_a_full_disk_refuses_what_it_cannot_keep_and_takes_it_when_there_i
         held = await on_sqlite.CompleteStep(large)
         assert held.step.state == pb.STEP_STATE_INPUT_REQUIRED
         assert (await done(on_sqlite, run.id)).state == pb.RUN_STATE_COMPLETED
-
-
-async def test_leases_last_by_the_databases_time_whatever_the_clocks_of_replicas_say(
-    folder: Path, postgres_url: str
-) -> None:
-    async with asyncio.timeout(60), AsyncExitStack() as stack:
-        url = await stack.enter_async_context(new_database(postgres_url))
-        behind, ahead = [
-            await stack.enter_async_context(workflow_service(folder, url, clock=SkewedClock(skew)))
-            for skew in (-SKEW, SKEW)
-        ]
-        database = await asyncpg.connect(url)
-        stack.push_async_callback(database.close)
-
-        async def handed_over(first: "WorkflowServiceAsyncStub", then: "WorkflowServiceAsyncStub") -> pb.Run:
-            run = (await first.StartRun(start_request())).run
-            granted_at = await database_time(database)
-            lost = await claim(first, "lost", run_id=run.id, lease={"seconds": LEASE_SECONDS})
-            assert lost is not None
-            expires_at = lost.lease.expire_time.ToDatetime(UTC)
-            heir = await claim(then, "heir", run_id=run.id, wait={"seconds": 10})
-            taken_at = await database_time(database)
-            assert heir is not None
-            assert (heir.lease.worker_id, heir.lease.attempt) == ("heir", 2)
-            # A replica's idea of the database's time is exact to some milliseconds.
-            assert abs(expires_at - granted_at - timedelta(seconds=LEASE_SECONDS)) < timedelta(seconds=1)
-            assert timedelta(seconds=-0.1) < taken_at - expires_at < timedelta(seconds=4)
-            assert (await refusal(complete(first, lost)))[1] == "LEASE_LOST"
-            await complete(then, heir)
-            return await done(first, run.id)
-
-        lock = asyncio.Lock()
-
-        async def database_time(connection: Any) -> datetime:  # noqa: ANN401 - asyncpg has no types
-            async with lock:
-                time: datetime = await connection.fetchval("SELECT clock_timestamp()")
-                return time
-
-        ended = await asyncio.gather(handed_over(behind, ahead), handed_over(ahead, behind))
-
-    assert {run.state for run in ended} == {pb.RUN_STATE_COMPLETED}
-    assert [[step.attempt for step in run.steps] for run in ended] == [[2, 1]] * 2

@@ -48,7 +48,10 @@ RETRIED = Definition(
         ),
     ),
 )
-DEFINITIONS = {each.id: each for each in (CHAIN.definition, WIDE, GATED, LOST, CHOSEN, RETRIED)}
+REVIEWED = Definition(
+    "reviewed", "Reviewed", steps=(*GATED.steps, StepDefinition("publish", needs=("draft",), executor="echo"))
+)
+DEFINITIONS = {each.id: each for each in (CHAIN.definition, WIDE, GATED, REVIEWED, LOST, CHOSEN, RETRIED)}
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -264,6 +267,33 @@ async def test_an_approval_is_given_once(replica: Replica) -> None:
 
     assert approved.state is RunState.COMPLETED
     assert await other(replica).runs.answer_once(run.id, approve, "approve", "digest") == approved
+
+
+async def test_a_repetition_that_overlaps_gets_the_first_answer_although_the_run_has_gone_on(replica: Replica) -> None:
+    run = await replica.start("reviewed")
+    claimed = await replica.claim("w")
+    assert claimed is not None
+    (asked,) = (await replica.complete(claimed, text="draft")).input_requests.values()
+    late, answered, overtaken = other(replica), replica.journal.answered, asyncio.Event()
+
+    async def delayed(request_id: str) -> object:
+        found = await answered(request_id)
+        await overtaken.wait()
+        return found
+
+    approve = ApproveInput("approve", asked.id, "good")
+    replica.journal.answered = delayed  # type: ignore[method-assign,assignment]  # passed on, late
+    repeating = asyncio.create_task(late.runs.answer_once(run.id, approve, "approve", "digest"))
+    different = asyncio.create_task(late.runs.answer_once(run.id, approve, "approve", "another digest"))
+    await asyncio.sleep(0.1)
+    replica.journal.answered = answered  # type: ignore[method-assign]  # as it was
+    approved = await replica.runs.answer_once(run.id, approve, "approve", "digest")
+    assert await replica.claim("x") is not None
+    overtaken.set()
+
+    assert await repeating == approved
+    with pytest.raises(RequestIdReused):
+        await different
 
 
 async def test_a_watcher_sees_every_event_once_and_in_order(replica: Replica) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,6 +23,18 @@ MAX_CONNECTIONS = 10
 STATEMENT_MILLISECONDS = 3_000
 # Clocks drift by some 50 microseconds in so long.
 TIME_KEPT_SECONDS = 10.0
+# An answer is off by half of its round trip at most. One that took longer is worse than what was carried on since the last
+# exact one, and is asked for again after a while, so that a database that is slow is not asked all the time.
+EXACT_SECONDS = 0.1
+ASKED_AGAIN_SECONDS = 1.0
+
+
+class _Told(NamedTuple):
+    """What the server said, as of when by the stopwatch, and how long it took to say it."""
+
+    asked_at: float
+    time: datetime
+    took_seconds: float
 
 
 class PostgresDatabase:
@@ -32,8 +44,8 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, clock: Clock) -> None:
         self._clock = clock
-        self._asked_at = -TIME_KEPT_SECONDS
-        self._time = clock.now()
+        self._told: _Told | None = None
+        self._ask_again_at = 0.0
         self._engine = _engine(url)
         # Each statement by itself: a transaction around a read would be two more round trips.
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -52,22 +64,27 @@ class PostgresDatabase:
 
     async def now(self) -> datetime:
         """Return the server's time."""
-        elapsed = self._clock.elapsed_seconds()
-        if elapsed - self._asked_at >= TIME_KEPT_SECONDS:
-            time = await self.read(_time)
-            # The answer was given in the middle of the round trip, as far as anybody knows.
-            self._asked_at = (elapsed + self._clock.elapsed_seconds()) / 2
-            self._time = time
-        return self._time + timedelta(seconds=self._clock.elapsed_seconds() - self._asked_at)
+        told, elapsed = self._told, self._clock.elapsed_seconds()
+        if told is None or elapsed >= self._ask_again_at:
+            answer = await self.read(self._ask)
+            is_exact = answer.took_seconds <= EXACT_SECONDS
+            if is_exact or told is None:
+                told = answer
+            if is_exact:
+                self._told = answer
+            self._ask_again_at = elapsed + (TIME_KEPT_SECONDS if is_exact else ASKED_AGAIN_SECONDS)
+        return told.time + timedelta(seconds=self._clock.elapsed_seconds() - told.asked_at)
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
 
-
-def _time(connection: Connection) -> datetime:
-    time: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return time
+    def _ask(self, connection: Connection) -> _Told:
+        # Without the wait for a connection: the answer would not be of the middle of that.
+        began = self._clock.elapsed_seconds()
+        time: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        took = self._clock.elapsed_seconds() - began
+        return _Told(began + took / 2, time, took)
 
 
 def _engine(url: str) -> AsyncEngine:
