@@ -11,6 +11,7 @@ import pytest
 
 from support.catalogs import write_files
 from support.collector import free_port
+from support.openai_server import Chat, openai_server
 from support.program import Running, Serving, run_ignis, serving_ignis, starting_ignis
 from support.terminal import at_terminal
 
@@ -129,7 +130,8 @@ async def test_a_run_that_fails_exits_1_and_says_why(workflows: Path, small_cata
         (["gated", "--catalog", "{folder}"], "--catalog is for a file"),
         (["gated", "--no-watch", "--yes"], "--worker, --yes and --answer need --watch"),
         (["gated", "--server", "127.0.0.1"], "is not HOST:PORT"),
-        (["{folder}"], "holds several workflows: say one of broken, gated"),
+        (["{folder}"], "holds several workflows: say {folder}#broken, or {folder}#gated"),
+        (["{folder}#wrong"], "holds no workflow 'wrong': say {folder}#broken, or {folder}#gated"),
         (["{folder}/empty.yaml", "--catalog", "{catalog}"], "it holds no workflow that can be started"),
     ],
 )
@@ -139,11 +141,11 @@ async def test_what_cannot_be_run_as_told_exits_2(
     (workflows / "empty.yaml").write_text("bundle: {name: A}\n")
 
     ended = await run_ignis(
-        "run", *(each.format(folder=workflows, catalog=small_catalog) for each in arguments), COLUMNS="300"
+        "run", *(each.format(folder=workflows, catalog=small_catalog) for each in arguments), COLUMNS="400"
     )
 
     assert ended.status == 2
-    assert complaint in ended.complaints
+    assert complaint.format(folder=workflows) in ended.complaints
     assert "Traceback" not in ended.complaints
 
 
@@ -241,6 +243,22 @@ async def test_a_worker_without_a_server_says_so() -> None:
     assert ended.complaints.startswith("ignis: no server answers: no connection to 127.0.0.1:")
 
 
+async def test_a_model_does_the_steps_with_the_key_that_is_named(
+    small_catalog: Path, workflows: Path, tmp_path: Path
+) -> None:
+    async with serving(small_catalog, workflows, tmp_path) as server, openai_server() as endpoint:
+        endpoint.script(Chat(("All ", "done."), usage={"prompt_tokens": 30, "completion_tokens": 4}))
+        arguments = ("--base-url", endpoint.base_url, "--model", "small", "--api-key-env", "MY_KEY")
+        async with starting_ignis(
+            *("worker", "openai", "--capability", "echo", "--server", server.address, *arguments), MY_KEY="secret"
+        ) as worker:
+            begun = await run_ignis("run", "gated", "--input", "wish=x", "--server", server.address)
+            line = await worker.line_with(begun.output.strip())
+
+    assert endpoint.asked[0].headers["authorization"] == "Bearer secret"
+    assert " plan attempt 1: done, stories, 34 tokens, " in line
+
+
 async def test_a_model_that_is_nowhere_is_refused() -> None:
     ended = await run_ignis("worker", "openai", "--base-url", "localhost", "--model", "x")
 
@@ -279,12 +297,16 @@ async def test_ctrl_c_at_a_server_asks_before_it_cancels(small_catalog: Path, wo
         left, left_status = await asyncio.to_thread(
             at_terminal, arguments, [("○ submitted", "\x03"), ("Cancel the run? [y/N]", "n\n")]
         )
+        hurried, hurried_status = await asyncio.to_thread(
+            at_terminal, arguments, [("○ submitted", "\x03"), ("Cancel the run? [y/N]", "\x03")]
+        )
         canceled, canceled_status = await asyncio.to_thread(
             at_terminal, arguments, [("○ submitted", "\x03"), ("Cancel the run? [y/N]", "y\n")]
         )
 
-    assert (left_status, canceled_status) == (0, 1)
+    assert (left_status, hurried_status, canceled_status) == (0, 0, 1)
     assert "the run goes on: `ignis runs watch " in left
+    assert "the run goes on: `ignis runs watch " in hurried
     assert "of gated is canceled" in canceled
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,7 +32,7 @@ class Follower:
         people: Who is asked, one after another until somebody decides.
         questions: What the workflow says of the questions of its steps, by id.
         nobody: Called with the run and what nobody here decides; may raise to end it all.
-        interrupted: Called with the run at Ctrl-C; may raise Left.
+        interrupted: Called with the run at Ctrl-C; may raise Left. A second Ctrl-C cancels the call.
     """
 
     workflows: Workflows
@@ -40,7 +40,7 @@ class Follower:
     people: Sequence[People]
     questions: Mapping[str, Question]
     nobody: Callable[[str, InputRequest], Awaitable[None]]
-    interrupted: Callable[[str], Awaitable[None]]
+    interrupted: Callable[[str], Coroutine[object, object, None]]
     _picture: Picture | None = None
     _asking: "asyncio.Task[None] | None" = None
     _asked: InputRequest | None = None
@@ -68,7 +68,7 @@ class Follower:
                     told.clear()
                     interrupt = asyncio.create_task(told.wait(), name="ignis run: interrupt")
                     await self._ask_no_more()
-                    await self.interrupted(run_id)
+                    await self._interrupt(run_id, interrupt)
                 if listening.done():
                     heard = listening.result()
                     if heard is None:
@@ -79,11 +79,26 @@ class Follower:
                 if self._picture is not None:
                     self.display.show(self._picture)
         finally:
-            await self._ask_no_more()
-            await _stopped(listening)
-            await _stopped(interrupt)
+            for task in (self._asking, listening, interrupt):
+                if task is not None:
+                    await _stopped(task)
             await said.aclose()
         return await self.workflows.get_run(run_id)
+
+    async def _interrupt(self, run_id: str, again: "asyncio.Task[bool]") -> None:
+        """Do what Ctrl-C stands for; a second one is no time to wait for anything.
+
+        Raises:
+            Left: There was a second one, or nobody wants to follow the run any more.
+        """
+        interrupted = asyncio.create_task(self.interrupted(run_id), name="ignis run: interrupted")
+        try:
+            await asyncio.wait({interrupted, again}, return_when=asyncio.FIRST_COMPLETED)
+            if not interrupted.done():
+                raise Left
+            await interrupted
+        finally:
+            await _stopped(interrupted)
 
     def _take(self, heard: Run | RunEvent) -> None:
         self.display.happened(heard)
@@ -121,11 +136,10 @@ class Follower:
         await self.nobody(run_id, request)
 
     async def _ask_no_more(self) -> None:
-        """Ask nobody for now; what is still open is asked again."""
-        if self._asking is not None and self._asked is not None:
+        """Ask nobody for now; what is still open is asked again. What was just decided stays decided."""
+        if self._asking is not None and self._asked is not None and not self._asking.done():
             asking, self._asking = self._asking, None
-            if not asking.done():
-                self._passed_on.discard(self._asked.id)
+            self._passed_on.discard(self._asked.id)
             await _stopped(asking)
 
 

@@ -50,7 +50,9 @@ def run(
     workflow: Annotated[
         str,
         typer.Argument(
-            metavar="WORKFLOW", help="A file, or the id or name of a workflow at a server.", show_default=False
+            metavar="WORKFLOW",
+            help="A file (FILE#NAME where it holds several), or the id or name of a workflow at a server.",
+            show_default=False,
         ),
     ],
     inputs: Annotated[
@@ -175,11 +177,14 @@ async def _id_in(ignis: IgnisClient, file: Path, name: str) -> str:
     if not ids:
         remedy = f"`ignis workflow lint {file}` says why"
         raise WorkflowsUnusable(file, "it holds no workflow that can be started", remedy)
-    named = [each for each in ids if each.partition("#")[2] == name] if name else ids
-    if len(named) == 1:
-        return named[0]
-    choices = ", ".join(f"{file}#{each.partition('#')[2]}" if "#" in each else each for each in ids)
-    raise typer.BadParameter(f"{file} holds several workflows: say one of {choices}")
+    # An id is the file's own name, or has the name of the workflow behind a "#", or is a path below a directory.
+    by_name = {each.partition("#")[2] or each: each for each in ids}
+    if not name and len(ids) == 1:
+        return ids[0]
+    if name in by_name:
+        return by_name[name]
+    what = f"no workflow {name!r}" if name else "several workflows"
+    raise typer.BadParameter(f"{file} holds {what}: say {', or '.join(f'{file}#{each}' for each in by_name)}")
 
 
 async def _follow(session: Session, run_id: str, definition: WorkflowDefinition, kind: WorkerKind) -> Run | None:

@@ -1,7 +1,7 @@
 """Following a run at a terminal or without one: what the commands `ignis run` and `ignis runs watch` share."""
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,7 +44,11 @@ class Session:
     server: str = ""
 
     async def follow(self, run_id: str, definition: WorkflowDefinition | None) -> Run | None:
-        """Return a run as it ended; None where it goes on, and nobody here wants to follow it any more."""
+        """Return a run as it ended; None where it goes on, and nobody here wants to follow it any more.
+
+        Raises:
+            typer.Exit: Nobody wants to wait for the end of a run that ends with this program.
+        """
         steps = definition.steps if definition else ()
         questions: dict[str, Question] = {step.id: step.question for step in steps if step.question is not None}
         display: Display = LiveView(new_console(), depths_of(steps)) if sys.stdout.isatty() else Lines(new_console())
@@ -59,6 +63,9 @@ class Session:
             with interruptions() as told, display:
                 return await follower.to_end(run_id, told)
         except Left:
+            if self.is_private:
+                _tell("the run ended with this program")
+                raise typer.Exit(1) from None
             _tell(f"the run goes on: {self._command('watch', run_id)}")
             return None
 
@@ -76,7 +83,7 @@ class Session:
         verb = "answer" if request.kind is InputKind.QUESTION else "approve"
         _tell(f"{what}: {self._command(verb, run_id, request.id)}")
 
-    def _interrupted(self, terminal: Terminal | None) -> Callable[[str], Awaitable[None]]:
+    def _interrupted(self, terminal: Terminal | None) -> Callable[[str], Coroutine[object, object, None]]:
         async def interrupted(run_id: str) -> None:
             if not self.is_owner:
                 raise Left

@@ -24,9 +24,7 @@ __all__ = ["app"]
 
 MAX_SHOWN: Final = 10_000
 
-app = typer.Typer(
-    help="Look at the runs of workflows, cancel them, and answer what they ask.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 
 
 class State(StrEnum):
@@ -63,7 +61,7 @@ def list_runs(
         str, typer.Option(help="HOST:PORT of the server.", envvar="IGNIS_SERVER", callback=checked_address)
     ] = DEFAULT_SERVER,
 ) -> None:
-    """List the runs of a server, the latest first; or do something with one of them.
+    """List the runs of workflows, the latest first; or look at one, cancel it, and answer what it asks.
 
     Example: ignis runs --state input-required
     """
@@ -86,6 +84,8 @@ def show(context: typer.Context, run_id: RunId, server: Server = None) -> None:
 def watch(context: typer.Context, run_id: RunId, server: Server = None) -> None:
     """Watch a run to its end, and answer what it asks; Ctrl-C ends the watch, and the run goes on.
 
+    Example: ignis runs watch RUN_ID
+
     Exits 0 if the run is completed, or goes on, and 1 if it failed or was canceled.
     """
     end_with(asyncio.run(_watch(_server(context, server), run_id)))
@@ -98,7 +98,10 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
     server: Server = None,
 ) -> None:
-    """End a run, and print where it stands then; one that has ended stays as it is."""
+    """End a run, and print where it stands then; one that has ended stays as it is.
+
+    Example: ignis runs cancel RUN_ID --reason "the wish was withdrawn"
+    """
 
     async def ask(ignis: IgnisClient) -> Run:
         return await ignis.workflows.cancel_run(run_id, reason=reason)
@@ -110,7 +113,10 @@ def cancel(
 def approve(
     context: typer.Context, run_id: RunId, input_id: InputId, comment: Comment = "", server: Server = None
 ) -> None:
-    """Let a run go on that asks for approval; for a lost step: it took effect, take it as done."""
+    """Let a run go on that asks for approval; for a lost step: it took effect, take it as done.
+
+    Example: ignis runs approve RUN_ID plan.approval.1
+    """
     _decide(_server(context, server), run_id, input_id, Approval(comment))
 
 
@@ -123,7 +129,10 @@ def reject(
     fail: Annotated[bool, typer.Option("--fail", help="Fail the run instead of doing the step again.")] = False,
     server: Server = None,
 ) -> None:
-    """Send a step back that asks for approval; for a question: nobody will answer it, and its step fails."""
+    """Send a step back that asks for approval; for a question: nobody will answer it, and its step fails.
+
+    Example: ignis runs reject RUN_ID plan.approval.1 --comment "two stories are one"
+    """
     _decide(_server(context, server), run_id, input_id, Rejection(comment, fail))
 
 
@@ -135,7 +144,10 @@ def answer(
     text: Annotated[str, typer.Argument(help="The answer, as text, or the number of a choice.", show_default=False)],
     server: Server = None,
 ) -> None:
-    """Answer what a run asks."""
+    """Answer what a run asks.
+
+    Example: ignis runs answer RUN_ID INPUT_ID blue
+    """
 
     async def ask(ignis: IgnisClient) -> Run:
         run = await ignis.workflows.get_run(run_id)
