@@ -8,8 +8,8 @@ from ignis_server.workflow.run import Run
 __all__ = ["KnownRuns"]
 
 # Of state beside outputs: a run without steps, and a step.
-RUN_BYTES: Final = 4_096
-STEP_BYTES: Final = 700
+RUN_BYTES: Final = 6_144
+STEP_BYTES: Final = 1_100
 
 
 class KnownRuns:

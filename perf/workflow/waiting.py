@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests python -m perf.workflow_waiting`: what runs cost a server on SQLite that do nothing but wait for a person.
+"""`PYTHONPATH=tests python -m perf.workflow.waiting`: what runs cost a server on SQLite that do nothing but wait for a person.
 
 A server with no run, and one that was started again with all of them, each in a process of its own. Ready is from the
 start of the process to the first answer that the database was asked for; Python and what it imports are most of it.
