@@ -12,7 +12,6 @@ PostgreSQL is the wheel's (extra `test`), or the one of POSTGRES_URL. DBOS comes
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -38,7 +37,8 @@ from ignis_server.workflow.model import Definition, StepDefinition
 from ignis_server.workflow.run_watch import Changes, RunWatch
 from ignis_server.workflow.runs import Runs
 from ignis_server.workflow.stores import OpenStore, open_store
-from support.postgres import new_database, postgres
+from perf.workflow.journal import postgres_url
+from support.postgres import new_database
 
 CHAIN = Definition(
     "chain",
@@ -221,16 +221,6 @@ async def compared(ours: str, theirs: str, arguments: argparse.Namespace) -> Com
         statistics.median(ratios) if ratios else 0.0,
         sorted(took)[int(len(took) * 0.99)] * 1e3,
     )
-
-
-@asynccontextmanager
-async def postgres_url() -> AsyncIterator[str]:
-    """Yield where a PostgreSQL is."""
-    if given := os.environ.get("POSTGRES_URL"):
-        yield given
-        return
-    async with postgres() as server:
-        yield server.url
 
 
 async def measured(arguments: argparse.Namespace, url: str) -> dict[str, Compared]:

@@ -8,7 +8,6 @@ from typing import Final
 from ignis_server.errors import DefinitionNotFound, InvalidRequest, Violation
 from ignis_server.workflow.journal import Journal
 from ignis_server.workflow.library import Library
-from ignis_server.workflow.model import Definition
 from ignis_server.workflow.plan import Plan
 
 __all__ = ["Definitions"]
@@ -28,7 +27,6 @@ class Definitions:
             library: What can be started.
             journal: Has the definitions that runs began with, which may be in the library no longer.
         """
-        self._library = library
         self._journal = journal
         plans = [Plan.of(definition) for definition in library.definitions.values()]
         self._by_id = {plan.definition.id: plan for plan in plans}
@@ -80,5 +78,5 @@ class Definitions:
         return tuple(difflib.get_close_matches(reference, self._names(), n=MAX_NEAREST))
 
     def _names(self) -> list[str]:
-        definitions: list[Definition] = list(self._library.definitions.values())
+        definitions = (plan.definition for plan in self._by_id.values())
         return [name for each in definitions for name in dict.fromkeys((each.id, each.name))]

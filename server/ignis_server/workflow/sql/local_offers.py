@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection
 
 from ignis_server.workflow.journal import ClaimableStep, Offer
-from ignis_server.workflow.sql.schema import moment
+from ignis_server.workflow.sql.schema import moment, parted
 
 __all__ = ["claimable"]
 
@@ -37,7 +37,7 @@ def claimable(connection: Connection, offer: Offer, *, limit: int) -> tuple[Clai
     if offer.run_id:
         rows = _rows(driver, OF_RUN, offer.run_id)
     else:
-        needs = [need for (need,) in driver.execute(NEEDS) if offer.capabilities.issuperset(_names(need))]
+        needs = [need for (need,) in driver.execute(NEEDS) if offer.capabilities.issuperset(parted(need))]
         # Rows are in order of the moment since which they are ready, and so is what several of these are merged to.
         rows = merge(*(_rows(driver, OF_NEED, need) for need in needs))
     return tuple(islice((step for step in map(_step, rows) if _fits(step, offer)), limit))
@@ -50,12 +50,8 @@ def _rows(driver: sqlite3.Connection, statement: str, value: str) -> Iterator[tu
 
 def _step(row: tuple[Any, ...]) -> ClaimableStep:
     since, run_id, step_id, attempt, agent_id, requires = row
-    return ClaimableStep(run_id, step_id, attempt, agent_id, _names(requires), moment(since))
+    return ClaimableStep(run_id, step_id, attempt, agent_id, parted(requires), moment(since))
 
 
 def _fits(step: ClaimableStep, offer: Offer) -> bool:
     return (not offer.agents or step.agent_id in offer.agents) and offer.capabilities.issuperset(step.requires)
-
-
-def _names(requires: str) -> tuple[str, ...]:
-    return tuple(requires.split("\n")) if requires else ()

@@ -29,6 +29,7 @@ from ignis_server.workflow.sql.schema import (
     leases,
     micros,
     moment,
+    parted,
     requests,
     runs,
 )
@@ -92,7 +93,7 @@ def offered(
 ) -> tuple[ClaimableStep, ...]:
     """Return steps that fit, and hold them: rows that somebody else is just looking at are passed over."""
     step = claimable_steps.c
-    fitting = [each for each in _needs(connection) if offer.capabilities.issuperset(_names(each))]
+    fitting = [each for each in _needs(connection) if offer.capabilities.issuperset(parted(each))]
     chosen = select(claimable_steps).where(step.requires.in_(fitting), step.held_until <= micros(now))
     if offer.agents:
         chosen = chosen.where(step.agent_id.in_(sorted(offer.agents)))
@@ -118,12 +119,8 @@ def _needs(connection: Connection) -> list[str]:
     return [each for (each,) in connection.execute(select(needs.c.requires)) if each is not None]
 
 
-def _names(requires: str) -> tuple[str, ...]:
-    return tuple(requires.split("\n")) if requires else ()
-
-
 def _claimable(row: Row[tuple[object, ...]]) -> ClaimableStep:
-    return ClaimableStep(row.run_id, row.step_id, row.attempt, row.agent_id, _names(row.requires), moment(row.since))
+    return ClaimableStep(row.run_id, row.step_id, row.attempt, row.agent_id, parted(row.requires), moment(row.since))
 
 
 def lease_of(connection: Connection, claim_id: str) -> Lease | None:

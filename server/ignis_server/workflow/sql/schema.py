@@ -1,5 +1,6 @@
 """The tables as this release reads them; `migrations` makes them. Times are microseconds since 1970: exact on every database."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
@@ -10,10 +11,12 @@ __all__ = [
     "claimable_steps",
     "definitions",
     "events",
+    "joined",
     "labels",
     "leases",
     "micros",
     "moment",
+    "parted",
     "requests",
     "runs",
 ]
@@ -105,3 +108,13 @@ def micros(time: datetime) -> int:
 def moment(number: int) -> datetime:
     """Return a moment that was written."""
     return EPOCH + number * MICROSECOND
+
+
+def joined(capabilities: Iterable[str]) -> str:
+    """Return capabilities as they are written; none of them has a line feed."""
+    return "\n".join(capabilities)
+
+
+def parted(requires: str) -> tuple[str, ...]:
+    """Return capabilities that were written."""
+    return tuple(requires.split("\n")) if requires else ()

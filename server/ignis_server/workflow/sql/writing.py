@@ -17,7 +17,7 @@ from ignis_server.workflow.plan import Plan
 from ignis_server.workflow.sql import schema
 from ignis_server.workflow.sql.prepared import Prepared
 from ignis_server.workflow.sql.reading import answered
-from ignis_server.workflow.sql.schema import micros
+from ignis_server.workflow.sql.schema import joined, micros
 from ignis_server.workflow.state_machine import Decision
 
 __all__ = ["Entry", "append", "keep_definition", "start"]
@@ -165,7 +165,7 @@ def _put_rows(connection: Connection, entry: Entry) -> None:
             "step_id": each.step_id,
             "attempt": each.attempt,
             "agent_id": each.agent_id,
-            "requires": "\n".join(each.requires),
+            "requires": joined(each.requires),
             "since": micros(each.since),
             "held_until": 0,
         }
